@@ -1,0 +1,28 @@
+"""Finds inorganic materials with generative flow networks and active learning."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gfnmat.campaign.campaign import Campaign
+    from gfnmat.flow.gflownet import GFlowNet
+    from gfnmat.space.candidates import Candidates
+    from gfnmat.space.composition import CompositionSpace
+
+__all__ = ["Campaign", "Candidates", "CompositionSpace", "GFlowNet"]
+
+_HOMES = {
+    "Campaign": "gfnmat.campaign.campaign",
+    "Candidates": "gfnmat.space.candidates",
+    "CompositionSpace": "gfnmat.space.composition",
+    "GFlowNet": "gfnmat.flow.gflownet",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a public name when it is first asked for: torch takes seconds, and `gfnmat --help` must not wait."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gfnmat' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

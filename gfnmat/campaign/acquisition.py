@@ -1,0 +1,160 @@
+"""Which candidates to evaluate, and at which fidelity.
+
+A candidate's worth is its noisy expected improvement at the target fidelity (Ament et al., arXiv:2310.20708, for
+one objective and, as hypervolume improvement, for several). Evaluating it at a lower rung buys a part of that: the
+squared posterior correlation of the rung with the target, after Huang et al., Struct. Multidiscip. Optim. 32, 369
+(2006). Worth times part, by cost, ranks the (candidate, rung) pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gfnmat.campaign.goals import Goals
+from gfnmat.campaign.reward import Scale
+from surrogates import Surrogate
+
+N_SAMPLES = 64
+SHORTLIST = 256  # candidates scored again after each pick; the others were far from the best at the first
+
+
+@dataclass(frozen=True)
+class Pick:
+    """One (candidate, rung) pair, with what spoke for it.
+
+    Attributes:
+        index: the candidate's row in the pool.
+        rung: the fidelity's position on the ladder.
+        log_improvement: log of the expected improvement at the target, in normalised units.
+        share: part of it that the rung buys, between 0 and 1.
+    """
+
+    index: int
+    rung: int
+    log_improvement: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What an evaluation at each rung costs the campaign.
+
+    A place in a batch has a price too: the part of the budget that a round leaves for it. Without it, a rung that
+    costs almost nothing would always fill the batch, however little it tells.
+
+    Attributes:
+        costs: declared cost of each rung.
+        place: price of a place in the batch.
+    """
+
+    costs: tuple[float, ...]
+    place: float
+
+    @classmethod
+    def of(cls, costs: tuple[float, ...], budget: float, rounds: int | None, batch_size: int) -> Prices:
+        """The place's price is what the budget leaves for each; a twentieth of the target if rounds are unlimited."""
+        place = costs[-1] / 20 if rounds is None else min(costs[-1], budget / (rounds * batch_size))
+        return cls(costs=costs, place=place)
+
+
+def select(
+    surrogate: Surrogate,
+    goals: Goals,
+    scale: Scale,
+    pool: Tensor,
+    open_pairs: Tensor,
+    measured: Tensor,
+    pending: Tensor,
+    prices: Prices,
+    n: int,
+    budget: float,
+    seed: int,
+) -> list[Pick]:
+    """Picks up to n pairs, one by one, each with the earlier ones pending.
+
+    Args:
+        surrogate: fitted to `problem.properties`.
+        goals: objectives and constraints.
+        scale: of the utilities measured so far; improvement counts in its units.
+        pool: features of the candidates, `pool x d`.
+        open_pairs: which pairs may be picked, `pool x rungs` booleans.
+        measured: features of the candidates that improvement is measured against, `k x d`, k at least 1.
+        pending: features of the candidates whose results are awaited, `p x d`.
+        prices: what each rung costs.
+        n: most pairs to pick.
+        budget: what the picks may cost together.
+        seed: fixes the quasi-random samples.
+    """
+    shares = torch.stack([_share_bought(surrogate, goals, pool, rung) for rung in range(open_pairs.shape[1])], dim=1)
+    log_price = (torch.tensor(prices.costs, dtype=torch.float64) + prices.place).log().to(shares.device)
+    improvement = _improvement(surrogate, goals, scale, measured, pending, seed)
+    log_improvement = improvement(pool)
+    candidates = log_improvement.topk(min(SHORTLIST, len(pool))).indices
+    open_pairs, costs = open_pairs.clone(), torch.tensor(prices.costs, dtype=torch.float64, device=shares.device)
+    picks: list[Pick] = []
+    while len(picks) < n:
+        payable = open_pairs[candidates] & (costs <= budget + 1e-9)[None]
+        if not bool(payable.any()):
+            break
+        if picks:
+            taken = torch.cat([pending, pool[[pick.index for pick in picks]]])
+            log_improvement[candidates] = _improvement(surrogate, goals, scale, measured, taken, seed)(pool[candidates])
+        score = log_improvement[candidates, None] + shares[candidates].clamp(min=1e-12).log() - log_price[None]
+        best = int(torch.where(payable, score, -torch.inf).argmax())
+        row, rung = divmod(best, open_pairs.shape[1])
+        index = int(candidates[row])
+        picks.append(Pick(index, rung, float(log_improvement[index]), float(shares[index, rung])))
+        open_pairs[index] = False
+        budget -= prices.costs[rung]
+    return picks
+
+
+def _share_bought(surrogate: Surrogate, goals: Goals, pool: Tensor, rung: int) -> Tensor:
+    """Mean squared correlation of a rung with the target over the deciding properties, `pool`; 1 for the target."""
+    if rung == len(goals.problem.fidelities) - 1:
+        return torch.ones(len(pool), dtype=pool.dtype, device=pool.device)
+    return surrogate.correlation(pool, rung).nan_to_num(0.0).square().mean(-1)
+
+
+def _improvement(
+    surrogate: Surrogate, goals: Goals, scale: Scale, measured: Tensor, pending: Tensor, seed: int
+) -> Callable[[Tensor], Tensor]:
+    """The log expected (hypervolume) improvement at the target, as a function of features `n x d` to `n`."""
+    from botorch.acquisition.logei import qLogNoisyExpectedImprovement
+    from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
+    from botorch.acquisition.multi_objective.objective import GenericMCMultiOutputObjective
+    from botorch.acquisition.objective import GenericMCObjective
+    from botorch.sampling import SobolQMCNormalSampler
+
+    def normalised(samples: Tensor, X: Tensor | None = None) -> Tensor:
+        return scale.normalised(goals.utilities(samples))
+
+    common = {
+        "model": surrogate.model(),
+        "X_baseline": surrogate.transform(measured),
+        "sampler": SobolQMCNormalSampler(torch.Size([N_SAMPLES]), seed=seed),
+        "constraints": goals.excesses() or None,
+        "X_pending": surrogate.transform(pending) if len(pending) else None,
+        "prune_baseline": True,
+        "cache_root": False,
+    }
+    n_objectives = len(goals.problem.objectives)
+    if n_objectives == 1:
+        acquisition = qLogNoisyExpectedImprovement(
+            objective=GenericMCObjective(lambda samples, X: normalised(samples).squeeze(-1)), **common
+        )
+    else:
+        acquisition = qLogNoisyExpectedHypervolumeImprovement(
+            ref_point=[-0.1] * n_objectives, objective=GenericMCMultiOutputObjective(normalised), **common
+        )
+
+    @torch.no_grad()
+    def evaluate(features: Tensor) -> Tensor:
+        inputs = surrogate.transform(features)[:, None]
+        return torch.cat([acquisition(part) for part in inputs.split(512)])
+
+    return evaluate

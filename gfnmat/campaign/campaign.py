@@ -1,0 +1,316 @@
+"""The one object with a history: ask, tell, run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gfnmat.campaign import frames
+from gfnmat.campaign.goals import Goals
+from gfnmat.campaign.history import History
+from gfnmat.campaign.ladder import Ladder
+from gfnmat.campaign.planner import Plan, Planner
+from gfnmat.campaign.provenance import provenance
+from gfnmat.campaign.records import Answer, Suggestion
+from gfnmat.campaign.results import answers_from
+from gfnmat.campaign.store import SqlStore
+from gfnmat.config import CampaignConfig, ConfigError, ProposerConfig, load
+from gfnmat.problem import Problem
+from gfnmat.proposers.proposer import Proposer
+from gfnmat.space.composition import CompositionSpace
+from oracles import PROPERTIES
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pymatgen.core import Structure
+
+IDENTITY = ("seed", "space", "objectives", "constraints", "fidelities", "proposer", "surrogate", "acquisition")
+BATCH = 8  # materials given to an oracle at once: what an interruption can cost
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a running campaign stands.
+
+    Attributes:
+        round, rounds: the present round from 0, and the most there may be.
+        phase: `learn`, `propose`, `select` or `evaluate`.
+        spent, budget: cost.
+        evaluations: answers so far, over all rounds.
+        planned, done: evaluations of this round.
+        best: the best so far, for a person.
+    """
+
+    round: int
+    rounds: int | None
+    phase: str
+    spent: float
+    budget: float
+    evaluations: int
+    planned: int
+    done: int
+    best: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a campaign stands.
+
+    Attributes:
+        rounds_done, rounds: rounds planned so far, and the most there may be.
+        spent, budget: cost.
+        outstanding: suggestions whose results are awaited.
+        counts: by fidelity, how many measurements have each status.
+        finished: whether the loop has nothing left to do.
+        store: its URL.
+        best: properties of the best feasible measurement by the first objective; None while there is none.
+    """
+
+    name: str
+    rounds_done: int
+    rounds: int | None
+    spent: float
+    budget: float
+    outstanding: int
+    counts: dict[str, dict[str, int]]
+    finished: bool
+    store: str
+    best: dict[str, float] | None
+
+
+class Campaign:
+    """A campaign that lives in a store: whatever happens to this process, what was told is kept.
+
+    Open one with `Campaign.open`.
+    """
+
+    def __init__(self, config: CampaignConfig, store: SqlStore) -> None:
+        self.config = config
+        self.problem: Problem = config.problem
+        self.space = _space(config)
+        self._ladder = Ladder(self.problem, config.folder)
+        self._goals = Goals(self.problem)
+        self._store = store
+        self._proposer = _proposer(config.proposer, self.space, config.seed)
+        self._planner = Planner(config, self._goals, self._proposer, self._ladder.screen)
+        kept = config.model_dump(mode="json")
+        store.open(config.name, {key: kept[key] for key in IDENTITY}, provenance())
+
+    @classmethod
+    def open(cls, source: str | Path | Mapping[str, Any], store: str | None = None) -> Campaign:
+        """Opens a campaign: starts its store, or goes on where the store stands.
+
+        Args:
+            source: a campaign file, or its content.
+            store: a database URL that takes precedence over the file's.
+
+        Raises:
+            ConfigError: the file does not describe a campaign that can run.
+            StoreError: the store belongs to another campaign.
+        """
+        config = load(source)
+        return cls(config, SqlStore(store or config.store_url))
+
+    def run(self, progress: Callable[[Progress], None] | None = None) -> None:
+        """Closes the loop until the budget or the rounds are spent; resumes what was interrupted.
+
+        Args:
+            progress: told of every step.
+        """
+        tell_of = progress or (lambda where: None)
+        self._restore_proposer()
+        while True:
+            self._evaluate_outstanding(tell_of)
+            history, number = self._history(), len(self._store.rounds())
+            if self._is_spent(history, number):
+                return
+            plan = self._planner.plan(
+                history,
+                n=self.config.acquisition.batch_size,
+                round_number=number,
+                say=lambda phase, h=history, n=number: tell_of(self._where(h, n, phase)),  # type: ignore[misc]
+            )
+            if not plan.choices:
+                return
+            self._issue(plan, number, asked=False)
+
+    def ask(self, n: int, fidelity: str | None = None) -> pd.DataFrame:
+        """Up to n suggestions for a person to evaluate; their cost is reserved until they are told.
+
+        Args:
+            n: how many.
+            fidelity: the rung to suggest for; None leaves the choice open.
+
+        Returns:
+            One row a suggestion: id, formula, fidelity, cost, mean and sd of each property (predicted at the target;
+            NaN while nothing is known), why. Fewer than n rows if the budget or the space gives no more.
+        """
+        if n < 1:
+            raise ValueError(f"n is {n}; ask for at least one suggestion.")
+        rung = None if fidelity is None else self.problem.rung(fidelity)
+        self._restore_proposer()
+        history, number = self._history(), len(self._store.rounds())
+        plan = self._planner.plan(history, n=n, round_number=number, only_rung=rung)
+        issued = self._issue(plan, number, asked=True)
+        return frames.suggestions_frame(issued, self._fidelity_names, self.problem.properties)
+
+    def tell(self, results: pd.DataFrame | Sequence[Mapping[str, Any]]) -> int:
+        """Keeps results; returns how many were new. Telling the same again changes nothing.
+
+        Args:
+            results: one row a result: id, one column a property, optionally status and error.
+
+        Raises:
+            ValueError: a row that cannot be kept; then nothing was written.
+        """
+        issued = {suggestion.id: suggestion for suggestion in self._store.suggestions()}
+        return self._store.tell(answers_from(results, issued, self._ladder.all_properties))
+
+    def measurements(self) -> pd.DataFrame:
+        """Everything that came back: id, formula, fidelity, status, cost, round, each property, seconds, error."""
+        return frames.measurements_frame(self._store.measurements(), self._fidelity_names, self._ladder.all_properties)
+
+    def pareto(self) -> pd.DataFrame:
+        """The measurements at the target that meet the constraints and that no other one beats.
+
+        One row a material: id, formula, one column a property, round.
+        """
+        best = self._history().best()
+        return frames.pareto_frame(best, self._ladder.properties(len(self.problem.fidelities) - 1))
+
+    def structures(self) -> dict[str, Structure]:
+        """Formula to the structure that the highest fidelity judged."""
+        structures = self._store.structures()
+        done = [m.suggestion for m in self._history().answered if m.suggestion.id in structures]
+        by_rung = sorted(done, key=lambda suggestion: suggestion.choice.rung)
+        return {suggestion.choice.formula: structures[suggestion.id] for suggestion in by_rung}
+
+    def rounds(self) -> pd.DataFrame:
+        """One row a round: evaluations, spent, seconds, loss, log_z, pool, distinct, hypervolume, best."""
+        return frames.rounds_frame(self._store.rounds(), self._history())
+
+    def status(self) -> Status:
+        """Where the campaign stands."""
+        history, number = self._history(), len(self._store.rounds())
+        counts: dict[str, dict[str, int]] = {name: {} for name in self._fidelity_names}
+        for measurement in history.measurements:
+            of_rung = counts[self._fidelity_names[measurement.suggestion.choice.rung]]
+            of_rung[measurement.answer.status] = of_rung.get(measurement.answer.status, 0) + 1
+        best = self._leader(history)
+        return Status(
+            name=self.config.name,
+            rounds_done=number,
+            rounds=self.config.budget.rounds,
+            spent=history.spent,
+            budget=self.config.budget.cost,
+            outstanding=len(history.outstanding),
+            counts=counts,
+            finished=not history.outstanding and self._is_spent(history, number),
+            store=self._store.url,
+            best=dict(best[1]) if best else None,
+        )
+
+    def provenance(self) -> dict[str, str]:
+        """What the campaign was started with: versions, platform, time."""
+        return {**self._store.provenance(), "seed": str(self.config.seed)}
+
+    @property
+    def _fidelity_names(self) -> list[str]:
+        return [fidelity.name for fidelity in self.config.fidelities]
+
+    def _history(self) -> History:
+        return History(self._goals, self._store.suggestions(), self._store.measurements())
+
+    def _restore_proposer(self) -> None:
+        if (state := self._store.proposer_state()) is not None:
+            self._proposer.restore(state)
+
+    def _is_spent(self, history: History, rounds: int) -> bool:
+        """Whether no further round can add to what is known of the target."""
+        if self.config.budget.rounds is not None and rounds >= self.config.budget.rounds:
+            return True
+        left = self.config.budget.cost - history.spent
+        needed = self.problem.target.cost
+        if needed > self.config.budget.cost:  # the target is out of reach: the rungs below are what there is
+            needed = self.problem.fidelities[0].cost
+        return left + 1e-9 < needed
+
+    def _issue(self, plan: Plan, number: int, asked: bool) -> list[Suggestion]:
+        return self._store.issue(
+            plan.choices, self._fidelity_names, plan.record, self._proposer.state(), number, asked=asked
+        )
+
+    def _evaluate_outstanding(self, tell_of: Callable[[Progress], None]) -> None:
+        """Evaluates what the loop issued and has no answer for; each batch is kept before the next begins."""
+        while waiting := [s for s in self._history().outstanding if not s.asked]:
+            by_rung = groupby(sorted(waiting, key=lambda s: (s.choice.rung, s.id)), key=lambda s: s.choice.rung)
+            for rung, of_rung in by_rung:
+                issued = list(of_rung)
+                for start in range(0, len(issued), BATCH):
+                    self._evaluate(rung, issued[start : start + BATCH])
+                    history = self._history()
+                    tell_of(self._where(history, issued[0].round, "evaluate"))
+
+    def _evaluate(self, rung: int, batch: Sequence[Suggestion]) -> None:
+        self._store.count_attempt([suggestion.id for suggestion in batch])
+        answers = self._ladder.evaluate(rung, [suggestion.choice.formula for suggestion in batch])
+        final: dict[int, Answer] = {}
+        for suggestion, answer in zip(batch, answers, strict=True):
+            if answer.status != "retryable" or suggestion.attempts + 1 >= ATTEMPTS:
+                final[suggestion.id] = answer
+        self._store.tell(final)
+
+    def _where(self, history: History, number: int, phase: str) -> Progress:
+        waiting = {suggestion.id for suggestion in history.outstanding}
+        of_round = [s for s in history.suggestions if s.round == number and not s.asked]
+        return Progress(
+            round=number,
+            rounds=self.config.budget.rounds,
+            phase=phase,
+            spent=history.spent,
+            budget=self.config.budget.cost,
+            evaluations=len(history.measurements),
+            planned=len(of_round),
+            done=sum(s.id not in waiting for s in of_round),
+            best=self._best_text(history),
+        )
+
+    def _leader(self, history: History) -> tuple[str, Mapping[str, float]] | None:
+        """Formula and values of the best feasible measurement by the first objective."""
+        best = history.best()
+        if not best:
+            return None
+        leader = int(self._goals.utilities(history.values(best))[:, 0].argmax())
+        return best[leader].suggestion.choice.formula, best[leader].answer.values
+
+    def _best_text(self, history: History) -> str:
+        if (leader := self._leader(history)) is None:
+            return "none yet"
+        formula, values = leader
+        parts = []
+        for objective in self.problem.objectives:
+            unit = PROPERTIES[objective.property].unit if objective.property in PROPERTIES else ""
+            parts.append(f"{objective.property} {values[objective.property]:.3g} {unit}".strip())
+        return f"{', '.join(parts)} ({formula})"
+
+
+def _space(config: CampaignConfig) -> CompositionSpace:
+    settings = config.space.model_dump(exclude={"kind"})
+    try:
+        return CompositionSpace(**settings)
+    except ValueError as error:
+        raise ConfigError(f"space: {error}") from None
+
+
+def _proposer(config: ProposerConfig, space: CompositionSpace, seed: int) -> Proposer:
+    if config.kind == "random":
+        from gfnmat.proposers.random import RandomProposer
+
+        return RandomProposer(space)
+    from gfnmat.proposers.gflownet import GFlowNetProposer
+
+    return GFlowNetProposer(space, trajectories=config.trajectories, seed=seed)

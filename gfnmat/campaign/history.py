@@ -1,0 +1,98 @@
+"""What a campaign knows, as tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gfnmat.campaign.goals import Goals
+from gfnmat.campaign.records import Measurement, Suggestion
+from gfnmat.space.candidates import Candidates
+
+
+@dataclass(frozen=True)
+class History:
+    """Every suggestion and measurement so far.
+
+    Attributes:
+        goals: objectives and constraints; they decide which properties count.
+        suggestions: everything that was issued.
+        measurements: everything that came back.
+    """
+
+    goals: Goals
+    suggestions: Sequence[Suggestion]
+    measurements: Sequence[Measurement]
+
+    @property
+    def answered(self) -> list[Measurement]:
+        """The measurements with values."""
+        return [m for m in self.measurements if m.answer.status == "done"]
+
+    def at_target(self) -> list[Measurement]:
+        """The measurements at the target fidelity that answer every deciding property."""
+        properties, target = self.goals.problem.properties, len(self.goals.problem.fidelities) - 1
+        return [
+            m
+            for m in self.answered
+            if m.suggestion.choice.rung == target and all(p in m.answer.values for p in properties)
+        ]
+
+    def values(self, measurements: Sequence[Measurement]) -> Tensor:
+        """`n x properties` float64 in the properties' units; NaN where a measurement does not answer."""
+        return values_of([m.answer.values for m in measurements], self.goals.problem.properties)
+
+    def feasible_at_target(self) -> list[Measurement]:
+        """Those of `at_target` that meet the constraints."""
+        judged = self.at_target()
+        met = self.goals.meets_constraints(self.values(judged)).tolist()
+        return [m for m, meets in zip(judged, met, strict=True) if meets]
+
+    def best(self) -> list[Measurement]:
+        """The feasible measurements at the target that no other one beats, in the order they were issued."""
+        feasible = self.feasible_at_target()
+        if not feasible:
+            return []
+        keep = self.goals.non_dominated(self.goals.utilities(self.values(feasible)))
+        return [m for m, kept in zip(feasible, keep, strict=True) if bool(kept)]
+
+    @property
+    def outstanding(self) -> list[Suggestion]:
+        """What was issued and has not come back."""
+        told = {m.suggestion.id for m in self.measurements}
+        return [s for s in self.suggestions if s.id not in told]
+
+    @property
+    def spent(self) -> float:
+        """The cost of everything issued, without what was withdrawn."""
+        withdrawn = {m.suggestion.id for m in self.measurements if m.answer.status == "withdrawn"}
+        return sum(s.choice.cost for s in self.suggestions if s.id not in withdrawn)
+
+    def open_pairs(self, pool: Candidates) -> Tensor:
+        """Which (candidate, rung) pairs may be issued, `pool x rungs` booleans.
+
+        Not what was issued before (unless it was withdrawn), and for a candidate that a rung found infeasible
+        nothing from there up.
+        """
+        n_rungs = len(self.goals.problem.fidelities)
+        withdrawn = {m.suggestion.id for m in self.measurements if m.answer.status == "withdrawn"}
+        row = {key: index for index, key in enumerate(pool.keys)}
+        open_pairs = torch.ones(len(pool), n_rungs, dtype=torch.bool)
+        for suggestion in self.suggestions:
+            if suggestion.id not in withdrawn and suggestion.choice.formula in row:
+                open_pairs[row[suggestion.choice.formula], suggestion.choice.rung] = False
+        for measurement in self.measurements:
+            choice = measurement.suggestion.choice
+            if measurement.answer.status == "infeasible" and choice.formula in row:
+                open_pairs[row[choice.formula], choice.rung :] = False
+        return open_pairs
+
+
+def values_of(rows: Sequence[Mapping[str, float]], properties: Sequence[str]) -> Tensor:
+    """`n x properties` float64; NaN where a row lacks a property."""
+    nan = float("nan")
+    table = [[row.get(name, nan) for name in properties] for row in rows]
+    return torch.tensor(table, dtype=torch.float64).reshape(len(rows), len(properties))

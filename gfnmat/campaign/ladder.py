@@ -1,0 +1,91 @@
+"""The oracles of a campaign, rung by rung."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+import oracles
+from gfnmat.campaign.records import Answer
+from gfnmat.config import ConfigError
+from gfnmat.problem import Fidelity, Problem
+from gfnmat.space.candidates import Candidates
+from oracles import Evaluation, Oracle, Screening
+
+
+class Ladder:
+    """Builds the oracle of each fidelity and asks it.
+
+    Args:
+        problem: names the fidelities and the properties that decide.
+        folder: where relative paths, and the modules of the user's own functions, are looked for.
+
+    Raises:
+        ConfigError: an oracle that cannot be built, or a deciding property that the target does not answer.
+    """
+
+    def __init__(self, problem: Problem, folder: Path) -> None:
+        self.problem = problem
+        self._oracles = [_built(fidelity, problem, folder) for fidelity in problem.fidelities]
+        answered = self._oracles[-1].properties
+        if missing := [name for name in problem.properties if name not in answered]:
+            raise ConfigError(
+                f"fidelities: the target {problem.target.name} does not answer {', '.join(missing)}; it answers "
+                f"{', '.join(answered)}. Choose objectives and constraints among these, or another target."
+            )
+        self._admitted: dict[str, bool] = {}
+
+    def properties(self, rung: int) -> tuple[str, ...]:
+        """What a rung's oracle answers."""
+        return self._oracles[rung].properties
+
+    @cached_property
+    def all_properties(self) -> tuple[str, ...]:
+        """The deciding properties, then everything else that some rung answers."""
+        every = [name for oracle in self._oracles for name in oracle.properties]
+        return tuple(dict.fromkeys([*self.problem.properties, *every]))
+
+    def screen(self, candidates: Candidates) -> Tensor:
+        """Whether the target oracle can answer each candidate at all, `n` booleans; costs nothing."""
+        target = self._oracles[-1]
+        if not isinstance(target, Screening):
+            return torch.ones(len(candidates), dtype=torch.bool)
+        keys = candidates.keys
+        unknown = [index for index, key in enumerate(keys) if key not in self._admitted]
+        answers = target.admits([candidates.compositions[index] for index in unknown])
+        self._admitted.update((keys[index], admits) for index, admits in zip(unknown, answers, strict=True))
+        return torch.tensor([self._admitted[key] for key in keys], dtype=torch.bool)
+
+    def evaluate(self, rung: int, formulas: Sequence[str]) -> list[Answer]:
+        """One answer a formula, in order."""
+        from pymatgen.core import Composition
+
+        evaluations = self._oracles[rung].evaluate([Composition(formula) for formula in formulas])
+        return [_answer(evaluation) for evaluation in evaluations]
+
+
+def _built(fidelity: Fidelity, problem: Problem, folder: Path) -> Oracle:
+    settings = fidelity.settings
+    if fidelity.oracle == "python":
+        settings = {"properties": problem.properties, "path": folder, **settings}
+    if fidelity.oracle == "table" and "path" in settings:
+        settings["path"] = folder / settings["path"]
+    try:
+        return oracles.build(fidelity.oracle, **settings)
+    except (ValueError, TypeError, OSError) as error:
+        raise ConfigError(f"fidelities: {fidelity.name}: {error}") from None
+
+
+def _answer(evaluation: Evaluation) -> Answer:
+    return Answer(
+        status=evaluation.status,
+        values=evaluation.values,
+        errors=evaluation.errors,
+        structure=evaluation.structure,
+        seconds=evaluation.seconds,
+        error=evaluation.error,
+    )

@@ -1,0 +1,241 @@
+"""One round: learn from what is known, propose candidates, select pairs of candidate and fidelity."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+import torch
+from torch import Tensor
+
+import surrogates
+from gfnmat.campaign.acquisition import Pick, Prices, select
+from gfnmat.campaign.goals import Goals
+from gfnmat.campaign.history import History
+from gfnmat.campaign.records import Choice, RoundRecord, Suggestion
+from gfnmat.campaign.reward import Scale, SurrogateReward, draw_preferences
+from gfnmat.config import CampaignConfig
+from gfnmat.proposers.proposer import Proposer
+from gfnmat.space.candidates import Candidates
+from surrogates import MagpieFeatures, Surrogate
+
+Screen = Callable[[Candidates], Tensor]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to evaluate, and how it came about."""
+
+    choices: tuple[Choice, ...]
+    record: RoundRecord
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Plans rounds. It keeps nothing: a plan follows from the history, the seed and the proposer's state.
+
+    Attributes:
+        config: the campaign.
+        goals: its objectives and constraints.
+        proposer: where candidates come from.
+        screen: says which candidates the target oracle can answer at all, `n` booleans.
+    """
+
+    config: CampaignConfig
+    goals: Goals
+    proposer: Proposer
+    screen: Screen
+
+    def plan(
+        self,
+        history: History,
+        n: int,
+        round_number: int,
+        only_rung: int | None = None,
+        say: Callable[[str], None] = lambda phase: None,
+    ) -> Plan:
+        """Up to n choices that what is left of the budget pays for.
+
+        Args:
+            history: everything known.
+            n: most choices.
+            round_number: tells the round's random numbers from those of others.
+            only_rung: choose at this rung alone; None leaves it open.
+            say: told what is being done: `learn`, `propose`, `select`.
+        """
+        start = perf_counter()
+        seed = round_seed(self.config.seed, round_number)
+        picks_at_random = self.config.acquisition.kind == "random"
+        learned = None if picks_at_random else self._learn(history, seed, say)
+        say("propose")
+        proposal = self.proposer.propose(self.config.proposer.pool, learned.reward if learned else None, seed)
+        pool = self._pool(proposal.candidates, history, with_known=not picks_at_random)
+        say("select")
+        open_pairs = history.open_pairs(pool)
+        if only_rung is not None:
+            open_pairs &= torch.arange(open_pairs.shape[1]) == only_rung
+        budget = self.config.budget.cost - history.spent
+        if not bool(open_pairs.any()):
+            choices: tuple[Choice, ...] = ()
+        elif learned is not None:
+            choices = self._select(learned, pool, open_pairs, history, n, budget, seed)
+        elif picks_at_random:
+            choices = self._at_random(pool, open_pairs, n, budget, only_rung)
+        else:
+            choices = self._first_design(pool, open_pairs, n, budget, only_rung)
+        record = RoundRecord(
+            round=round_number,
+            seconds=perf_counter() - start,
+            pool=len(pool),
+            distinct=proposal.distinct,
+            loss=proposal.loss,
+            log_z=proposal.log_z,
+        )
+        return Plan(choices, record)
+
+    def _learn(self, history: History, seed: int, say: Callable[[str], None]) -> Learned | None:
+        """The surrogate and the reward that follow from the history; None while the target is unknown."""
+        judged = history.at_target()
+        if not judged:
+            return None
+        say("learn")
+        answered = history.answered
+        features = MagpieFeatures(dtype=torch.float64)
+        surrogate = surrogates.build(
+            self.config.surrogate.kind,
+            n_fidelities=len(self.config.fidelities),
+            n_properties=len(self.goals.problem.properties),
+        )
+        surrogate.fit(
+            features(Candidates.of([m.suggestion.choice.formula for m in answered]).counts),
+            torch.tensor([m.suggestion.choice.rung for m in answered]),
+            history.values(answered),
+        )
+        feasible = history.feasible_at_target()
+        scale = Scale.of(self.goals.utilities(history.values(feasible if len(feasible) > 1 else judged)))
+        reward = SurrogateReward(
+            surrogate=surrogate,
+            features=features,
+            goals=self.goals,
+            scale=scale,
+            preferences=draw_preferences(len(self.goals.problem.objectives), seed),
+            sharpness=self.config.proposer.sharpness,
+            screen=self.screen,
+        )
+        return Learned(surrogate, features, scale, reward)
+
+    def _pool(self, proposed: Candidates, history: History, with_known: bool) -> Candidates:
+        """What the oracles can answer of the proposals and of what was measured below the target."""
+        batches = [proposed]
+        if with_known and history.answered:
+            known = dict.fromkeys(m.suggestion.choice.formula for m in history.answered)
+            batches.append(Candidates.of(list(known)))
+        pool = Candidates.concatenate(batches).distinct()
+        return pool[self.screen(pool)]
+
+    def _select(
+        self,
+        learned: Learned,
+        pool: Candidates,
+        open_pairs: Tensor,
+        history: History,
+        n: int,
+        budget: float,
+        seed: int,
+    ) -> tuple[Choice, ...]:
+        features = learned.features(pool.counts)
+        limits = self.config.budget
+        picks = select(
+            surrogate=learned.surrogate,
+            goals=self.goals,
+            scale=learned.scale,
+            pool=features,
+            open_pairs=open_pairs,
+            measured=learned.features_of([m.suggestion for m in history.at_target()]),
+            pending=learned.features_of(history.outstanding),
+            prices=Prices.of(
+                tuple(f.cost for f in self.config.fidelities),
+                limits.cost,
+                limits.rounds,
+                self.config.acquisition.batch_size,
+            ),
+            n=n,
+            budget=budget,
+            seed=seed,
+        )
+        if not picks:
+            return ()
+        prediction = learned.surrogate.predict(features[[pick.index for pick in picks]])
+        properties = self.goals.problem.properties
+        return tuple(
+            Choice(
+                formula=pool.keys[pick.index],
+                rung=pick.rung,
+                cost=self.config.fidelities[pick.rung].cost,
+                means=dict(zip(properties, mean.tolist(), strict=True)),
+                sds=dict(zip(properties, sd.tolist(), strict=True)),
+                why=self._reason(pick),
+            )
+            for pick, mean, sd in zip(picks, prediction.mean, prediction.sd, strict=True)
+        )
+
+    def _reason(self, pick: Pick) -> str:
+        fidelity = self.config.fidelities[pick.rung]
+        improvement = f"expected improvement exp({pick.log_improvement:.1f})"
+        if fidelity == self.config.fidelities[-1]:
+            return f"{improvement} at the target"
+        return f"{improvement} at the target, of which {fidelity.name} tells {pick.share:.0%} at cost {fidelity.cost:g}"
+
+    def _choices(self, pool: Candidates, pairs: Sequence[tuple[int, int]], why: str) -> tuple[Choice, ...]:
+        fidelities = self.config.fidelities
+        return tuple(Choice(pool.keys[i], rung, fidelities[rung].cost, {}, {}, why) for i, rung in pairs)
+
+    def _at_random(
+        self, pool: Candidates, open_pairs: Tensor, n: int, budget: float, only_rung: int | None
+    ) -> tuple[Choice, ...]:
+        rung = len(self.config.fidelities) - 1 if only_rung is None else only_rung
+        affordable = min(n, int((budget + 1e-9) // self.config.fidelities[rung].cost))
+        rows = open_pairs[:, rung].nonzero().squeeze(-1).tolist()[:affordable]
+        return self._choices(pool, [(row, rung) for row in rows], "random choice")
+
+    def _first_design(
+        self, pool: Candidates, open_pairs: Tensor, n: int, budget: float, only_rung: int | None
+    ) -> tuple[Choice, ...]:
+        """Random candidates, half of n at the target; each rung below takes these and as many more again.
+
+        The shared candidates teach how the rungs relate. Without a measurement at the target nothing can be
+        compared, so this is what is issued until there is one.
+        """
+        n_rungs = len(self.config.fidelities)
+        pairs: list[tuple[int, int]] = []
+        for rung in reversed(range(n_rungs)) if only_rung is None else [only_rung]:
+            wanted = n if only_rung is not None else -(-n // 2) * 2 ** (n_rungs - 1 - rung)
+            rows = open_pairs[:, rung].nonzero().squeeze(-1).tolist()
+            for row in rows[:wanted]:
+                if self.config.fidelities[rung].cost <= budget + 1e-9:
+                    pairs.append((row, rung))
+                    budget -= self.config.fidelities[rung].cost
+        cheapest_first = sorted(pairs, key=lambda pair: (pair[1], pair[0]))
+        return self._choices(pool, cheapest_first, "first design: random candidates, shared by the rungs")
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What one round learned."""
+
+    surrogate: Surrogate
+    features: MagpieFeatures
+    scale: Scale
+    reward: SurrogateReward
+
+    def features_of(self, suggestions: Sequence[Suggestion]) -> Tensor:
+        """Features of the suggested candidates, `n x d`."""
+        return self.features(Candidates.of([s.choice.formula for s in suggestions]).counts)
+
+
+def round_seed(seed: int, round_number: int) -> int:
+    """A seed for each round of each campaign; torch's generators take 63 bits."""
+    digest = hashlib.sha256(f"{seed}/{round_number}".encode()).digest()
+    return int.from_bytes(digest[:7], "big")

@@ -1,0 +1,102 @@
+"""The values that a campaign keeps: suggestions, measurements, and what each round did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+Status = Literal["done", "infeasible", "retryable", "withdrawn"]
+STATUSES: tuple[Status, ...] = ("done", "infeasible", "retryable", "withdrawn")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A candidate picked for evaluation at a fidelity, before it has a number.
+
+    Attributes:
+        formula: the candidate's key.
+        rung: position of the fidelity on the ladder.
+        cost: what the evaluation costs.
+        means, sds: predictions at the target fidelity by property; empty where nothing was known yet.
+        why: the reason for the choice, for a person.
+    """
+
+    formula: str
+    rung: int
+    cost: float
+    means: Mapping[str, float]
+    sds: Mapping[str, float]
+    why: str
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A choice that was issued: it has a number and its cost is reserved.
+
+    Attributes:
+        id: its number in the store.
+        choice: what was picked.
+        round: the round in which it was issued, from 0.
+        asked: whether a person asked for it (the loop leaves it to them) or the loop itself issued it.
+        attempts: evaluations tried so far.
+    """
+
+    id: int
+    choice: Choice
+    round: int
+    asked: bool
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back for a suggestion.
+
+    Attributes:
+        status: `done`; `infeasible` (the material's fault); `retryable` (the machine's fault); `withdrawn`.
+        values: property to number, in the property's unit.
+        errors: property to standard error.
+        structure: the structure that was judged, where there is one.
+        seconds: time spent.
+        error: what went wrong.
+    """
+
+    status: Status
+    values: Mapping[str, float] = field(default_factory=dict)
+    errors: Mapping[str, float] = field(default_factory=dict)
+    structure: Structure | None = None
+    seconds: float = 0.0
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """An answer together with the suggestion it answers."""
+
+    suggestion: Suggestion
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class RoundRecord:
+    """What the loop did before a round's evaluations.
+
+    Attributes:
+        round: its number, from 0.
+        seconds: time spent on learning, proposing and selecting.
+        pool: distinct candidates the selection chose from.
+        distinct: share of the proposer's draws that were distinct.
+        loss: the sampler's mean loss over its last steps; None if it was not trained.
+        log_z: the sampler's estimate of log Z; None if it was not trained.
+    """
+
+    round: int
+    seconds: float
+    pool: int
+    distinct: float
+    loss: float | None = None
+    log_z: float | None = None

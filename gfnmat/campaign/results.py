@@ -1,0 +1,98 @@
+"""What a person tells: a table of results, checked row by row before any of it is kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, get_args
+
+from gfnmat.campaign.records import Answer, Status, Suggestion
+from oracles import PROPERTIES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def answers_from(
+    results: pd.DataFrame | Sequence[Mapping[str, Any]],
+    suggestions: Mapping[int, Suggestion],
+    properties: Sequence[str],
+) -> dict[int, Answer]:
+    """Answers by suggestion number.
+
+    Args:
+        results: one row a result: `id`, a column for each property that was measured, optionally `status` (done,
+            infeasible, retryable, withdrawn) and `error`. Other columns are ignored, so that a table of suggestions
+            can be filled in and told.
+        suggestions: what was issued, by number.
+        properties: the properties of the campaign.
+
+    Raises:
+        ValueError: a missing column, an unknown or repeated id, or a value that is none; every fault is one
+            sentence.
+    """
+    import pandas as pd
+
+    table = results if isinstance(results, pd.DataFrame) else pd.DataFrame(list(results))
+    if table.empty:
+        raise ValueError("the results hold no row; tell at least one.")
+    columns = [str(column) for column in table.columns]
+    if "id" not in columns:
+        raise ValueError(f"the results have no column 'id'; they have {', '.join(columns)}. Keep the id of each ask.")
+    measured = [name for name in properties if name in columns]
+    if not measured and "status" not in columns:
+        raise ValueError(
+            f"the results have no column of a property; they have {', '.join(columns)}, and one of "
+            f"{', '.join(properties)} is needed."
+        )
+    answers: dict[int, Answer] = {}
+    for row in table.to_dict("records"):
+        number = _number(row["id"])
+        if number not in suggestions:
+            raise ValueError(f"id {row['id']} was never suggested; nothing was written.")
+        if number in answers:
+            raise ValueError(f"id {number} stands twice in the results; tell each result once.")
+        answers[number] = _answer(number, {str(column): value for column, value in row.items()}, measured)
+    return answers
+
+
+def _number(given: Any) -> int:
+    try:
+        number = int(given)
+    except (TypeError, ValueError):
+        raise ValueError(f"id {given!r} is not a number; keep the id of each ask.") from None
+    if number != float(given):
+        raise ValueError(f"id {given!r} is not a whole number; keep the id of each ask.")
+    return number
+
+
+def _answer(number: int, row: Mapping[str, Any], measured: Sequence[str]) -> Answer:
+    status = row.get("status", "done")
+    status = "done" if _is_missing(status) else str(status).strip()
+    if status not in get_args(Status):
+        raise ValueError(f"id {number}: status is {status!r}; allowed are {', '.join(get_args(Status))}.")
+    error = row.get("error")
+    told = None if _is_missing(error) else str(error)
+    values = {name: _value(number, name, row[name]) for name in measured if not _is_missing(row[name])}
+    if status != "done":
+        return Answer(status=status, error=told or f"told as {status}")  # type: ignore[arg-type]
+    if not values:
+        raise ValueError(f"id {number} is done and has no value; give one, or a status such as infeasible.")
+    return Answer(status="done", values=values, error=told)
+
+
+def _value(number: int, name: str, given: Any) -> float:
+    try:
+        value = float(given)
+    except (TypeError, ValueError):
+        raise ValueError(f"id {number}: {name} is {given!r}, which is not a number.") from None
+    known = PROPERTIES.get(name)
+    low, high = (known.lower, known.upper) if known else (-math.inf, math.inf)
+    if not math.isfinite(value) or not low <= value <= high:
+        unit = f" {known.unit}" if known else ""
+        raise ValueError(f"id {number}: {name} is {value:g}{unit}; allowed is {low:g} to {high:g}{unit}.")
+    return value
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value)) or value == ""

@@ -1,0 +1,92 @@
+"""The reward that the sampler is trained on: what the surrogate promises, scalarised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gfnmat.campaign.goals import Goals
+from gfnmat.space.candidates import Candidates
+from surrogates import MagpieFeatures, Surrogate
+
+OPTIMISM = 1.0  # standard deviations added to a prediction: what is uncertain may be better than it seems
+N_PREFERENCES = 8
+LEAST_LOG_PROBABILITY = -8.0  # a constraint that surely fails is no worse than this, so that log R stays bounded
+REFUSED = -10.0  # added where the target oracle cannot answer at all
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The range of the utilities measured so far: 0 is the worst, 1 the best of each objective.
+
+    Attributes:
+        low, high: `objectives`.
+    """
+
+    low: Tensor
+    high: Tensor
+
+    @classmethod
+    def of(cls, utilities: Tensor) -> Scale:
+        """The range of `n x objectives` utilities, n at least 1; an objective without spread gets width 1."""
+        low, high = utilities.amin(0), utilities.amax(0)
+        flat = (high - low) < 1e-9
+        return cls(low, torch.where(flat, low + 1.0, high))
+
+    def normalised(self, utilities: Tensor) -> Tensor:
+        """Utilities on the scale from 0 to 1; better than the best is above 1."""
+        return (utilities - self.low) / (self.high - self.low)
+
+
+@dataclass(frozen=True)
+class SurrogateReward:
+    """Log reward of candidates by what the surrogate predicts at the target fidelity.
+
+    Each objective's optimistic prediction (mean plus `OPTIMISM` standard deviations, towards its goal) is put on the
+    scale of what was measured; the weighted Chebyshev distance to the ideal point scalarises the objectives
+    (Knowles, IEEE Trans. Evol. Comput. 10, 50, 2006), and the best over this round's preferences counts, so that
+    one sampler covers the front. The probabilities that the constraints are met multiply the reward.
+
+    Attributes:
+        surrogate: predicts `problem.properties`.
+        features: maps counts to the surrogate's features.
+        goals: the problem's objectives and constraints.
+        scale: of the utilities measured so far.
+        preferences: `preferences x objectives` weights, each row summing to 1.
+        sharpness: what the scalarised unit range adds to the log reward.
+        screen: says which candidates the target oracle can answer at all, `n` booleans.
+    """
+
+    surrogate: Surrogate
+    features: MagpieFeatures
+    goals: Goals
+    scale: Scale
+    preferences: Tensor
+    sharpness: float
+    screen: Callable[[Candidates], Tensor]
+
+    def __call__(self, candidates: Candidates) -> Tensor:
+        """Log reward, `n`."""
+        prediction = self.surrogate.predict(self.features(candidates.counts))
+        mean, sd = prediction.mean, prediction.sd
+        better = torch.stack([mean, mean + OPTIMISM * sd, mean - OPTIMISM * sd])
+        optimistic = self.goals.utilities(better).amax(0)
+        score = self._scalarised(self.scale.normalised(optimistic))
+        feasible = self.goals.log_probability_of_meeting(mean, sd).clamp(min=LEAST_LOG_PROBABILITY)
+        refused = (~self.screen(candidates)).to(score) * REFUSED
+        return self.sharpness * score + feasible + refused.to(score.device)
+
+    def _scalarised(self, normalised: Tensor) -> Tensor:
+        n_objectives = normalised.shape[-1]
+        missed = (1 - normalised)[:, None, :] * self.preferences[None] * n_objectives
+        return (1 - missed.amax(-1)).amax(-1).clamp(-1.0, 2.0)
+
+
+def draw_preferences(n_objectives: int, seed: int) -> Tensor:
+    """Random weights, `preferences x objectives`, uniform over the simplex; all 1 for one objective."""
+    generator = torch.Generator().manual_seed(seed)
+    exponential = torch.empty(N_PREFERENCES, n_objectives, dtype=torch.float64).exponential_(generator=generator)
+    return exponential / exponential.sum(-1, keepdim=True)

@@ -1,0 +1,306 @@
+"""The command line.
+
+Exit codes: 0 done, 1 unexpected failure, 2 something the user gave is wrong, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gfnmat.report.export import Format
+from gfnmat.terminal import progress_display, show_table, user_input
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gfnmat.campaign import Campaign
+
+SUMMARY_ROWS = 10
+
+app = typer.Typer(
+    name="gfnmat",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+CampaignFile = Annotated[Path, typer.Argument(metavar="CAMPAIGN.yaml", help="The campaign file.", show_default=False)]
+StoreUrl = Annotated[str | None, typer.Option("--store", metavar="URL", help="Database, instead of the file's.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            typer.echo(f"gfnmat {version('gfnmat')}")
+        except PackageNotFoundError:
+            typer.echo("gfnmat, not installed")
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    context: typer.Context,
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Finds inorganic materials: proposes, selects, evaluates and learns, until the budget is spent."""
+    context.with_resource(warnings.catch_warnings())
+    warnings.simplefilter("ignore")  # of the libraries; what a user must know is an error or a result
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="The file to write.", show_default=False)],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+) -> None:
+    """Write a commented campaign file."""
+    from importlib.resources import files
+
+    with user_input():
+        if path.exists() and not force:
+            raise ValueError(f"{path} exists; give another name, or --force to overwrite it.")
+        template = files("gfnmat").joinpath("templates/campaign.yaml").read_text(encoding="utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(template, encoding="utf-8")
+    typer.echo(f"{path} is written; edit it, then `gfnmat run {path}`.")
+
+
+@app.command()
+def run(
+    file: CampaignFile,
+    store: StoreUrl = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the summary.")] = False,
+) -> None:
+    """Close the loop until the budget is spent; interruptible, resumes by itself."""
+    with user_input():
+        campaign = _open(file, store)
+    url = _store(campaign)
+    try:
+        with progress_display(quiet) as listener:
+            campaign.run(listener)
+    except KeyboardInterrupt:
+        typer.echo(f"Interrupted. Everything told so far is kept in {url}; the same command resumes.", err=True)
+        raise typer.Exit(130) from None
+    status = campaign.status()
+    rounds = f"{status.rounds_done} round{'' if status.rounds_done == 1 else 's'}"
+    typer.echo(f"{status.name}: {rounds}, cost {status.spent:.4g} of {status.budget:.4g}.")
+    _show_pareto(campaign, limit=SUMMARY_ROWS)
+    typer.echo(f"Everything is in {url}; `gfnmat report {file}` shows it.")
+
+
+@app.command()
+def ask(
+    file: CampaignFile,
+    n: Annotated[int, typer.Option("-n", help="How many.", min=1)] = 8,
+    fidelity: Annotated[str | None, typer.Option(help="The rung to suggest for; otherwise any.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="A CSV file to fill in and tell.")] = None,
+    store: StoreUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Suggest what to evaluate next; the cost is reserved until the results are told."""
+    with user_input():
+        campaign = _open(file, store)
+        _make_folder(output)
+        suggestions = campaign.ask(n, fidelity)
+        if output:
+            suggestions.to_csv(output, index=False)
+    if as_json:
+        _echo_json(suggestions)
+    elif suggestions.empty:
+        typer.echo("No suggestion: the budget or the space gives no more.")
+    elif output:
+        typer.echo(f"{len(suggestions)} suggestions are in {output}; fill them in, then `gfnmat tell {file} {output}`.")
+    else:
+        _show(suggestions)
+
+
+@app.command()
+def tell(
+    file: CampaignFile,
+    results: Annotated[Path, typer.Argument(metavar="RESULTS.csv", help="One row a result: id and properties.")],
+    store: StoreUrl = None,
+) -> None:
+    """Keep results; telling the same again changes nothing."""
+    with user_input():
+        table = _read_results(results)
+        new = _open(file, store).tell(table)
+    typer.echo(f"{new} new of {len(table)} results.")
+
+
+@app.command()
+def status(file: CampaignFile, store: StoreUrl = None, as_json: AsJson = False) -> None:
+    """Show where the campaign stands."""
+    from dataclasses import asdict
+
+    with user_input():
+        campaign = _open(file, store)
+        found = campaign.status()
+        url = _store(campaign)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps({**asdict(found), "store": url}, indent=2))
+        return
+    limit = f" of at most {found.rounds}" if found.rounds else ""
+    best = ", ".join(f"{name} {value:.4g}" for name, value in (found.best or {}).items()) or "none yet"
+    typer.echo(f"{found.name}: {'finished' if found.finished else 'open'}, {found.rounds_done} rounds{limit}")
+    typer.echo(f"cost {found.spent:.4g} of {found.budget:.4g}, {found.outstanding} outstanding")
+    typer.echo(f"best: {best}")
+    typer.echo(f"store: {url}")
+    states = sorted({state for counts in found.counts.values() for state in counts})
+    rows = [{"fidelity": name, **{s: counts.get(s, 0) for s in states}} for name, counts in found.counts.items()]
+    if states:
+        show_table(["fidelity", *states], rows)
+
+
+@app.command()
+def pareto(
+    file: CampaignFile,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="A CSV file.")] = None,
+    store: StoreUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the best that was measured: what no other result beats."""
+    with user_input():
+        campaign = _open(file, store)
+        if output:
+            _make_folder(output)
+            campaign.pareto().to_csv(output, index=False)
+    if as_json:
+        _echo_json(campaign.pareto())
+    elif output:
+        typer.echo(f"The Pareto set is in {output}.")
+    else:
+        _show_pareto(campaign)
+
+
+@app.command()
+def export(
+    file: CampaignFile,
+    formats: Annotated[list[Format] | None, typer.Option("--format", help="May be repeated. [csv]")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="A folder, instead of the campaign's.")] = None,
+    store: StoreUrl = None,
+) -> None:
+    """Write measurements and Pareto set as CSV or JSON, structures as CIF."""
+    from gfnmat.report.export import export as write
+
+    with user_input():
+        campaign = _open(file, store)
+        folder = output or campaign.config.output_folder
+        written = write(campaign, formats or [Format.CSV], folder)
+    typer.echo(f"{len(written)} files are in {folder}.")
+
+
+@app.command()
+def report(
+    file: CampaignFile,
+    against: Annotated[list[Path] | None, typer.Option(help="A campaign to compare with; may be repeated.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The page. [report.html in its output]")] = None,
+    store: StoreUrl = None,
+) -> None:
+    """Write a page of what was found, that needs nothing else to be read."""
+    with user_input():
+        from gfnmat.report.page import write
+        from gfnmat.report.report import collect
+
+        campaign = _open(file, store)
+        data = collect(campaign, [_open(other, None) for other in against or []])
+        path = output or campaign.config.output_folder / "report.html"
+        write(data, path)
+    typer.echo(f"The report is in {path}.")
+
+
+@app.command()
+def doctor(
+    file: Annotated[Path | None, typer.Argument(metavar="[CAMPAIGN.yaml]", help="A campaign to look at.")] = None,
+    store: StoreUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what is installed, what each oracle can do here, and whether a campaign's store answers."""
+    from dataclasses import asdict
+
+    from gfnmat.doctor import examine
+
+    with user_input():
+        findings = examine(file, store)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        rows = [{**asdict(f), "": "ok" if f.works else "BROKEN" if f.required else "no"} for f in findings]
+        show_table(["kind", "name", "", "note"], rows)
+    if any(finding.required and not finding.works for finding in findings):
+        raise typer.Exit(1)
+
+
+def _open(file: Path, store: str | None) -> Campaign:
+    from gfnmat.config import load
+
+    load(file)  # so that a mistake in it is told at once, before libraries that take seconds
+    from gfnmat.campaign import Campaign
+
+    return Campaign.open(file, store=store)
+
+
+def _store(campaign: Campaign) -> str:
+    from gfnmat.report.labels import public_url
+
+    return public_url(campaign.status().store)
+
+
+def _make_folder(path: Path | None) -> None:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _read_results(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        names = pd.read_csv(path, nrows=0).columns
+        # NaN is also a formula
+        missing = {name: ["", "nan", "NaN", "NA", "N/A", "null", "None"] for name in names if name != "formula"}
+        return pd.read_csv(path, keep_default_na=False, na_values=missing)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a table of comma-separated values: {str(error).strip()}") from None
+
+
+def _echo_json(frame: pd.DataFrame) -> None:
+    from gfnmat.report.export import as_json
+
+    typer.echo(as_json(frame), nl=False)
+
+
+def _show(frame: pd.DataFrame, title: str | None = None) -> None:
+    show_table([str(column) for column in frame.columns], frame.to_dict("records"), title)
+
+
+def _show_pareto(campaign: Campaign, limit: int | None = None) -> None:
+    from gfnmat.report.labels import label
+
+    best = campaign.pareto()
+    if best.empty:
+        typer.echo("Nothing was measured yet that meets the constraints.")
+        return
+    title = "Pareto set" if len(campaign.problem.objectives) > 1 else "Best"
+    shown = best if limit is None else best.head(limit)
+    if len(shown) < len(best):
+        title += f", {len(shown)} of {len(best)}"
+    fixed = {"id", "formula", "round"}
+    _show(shown.rename(columns={name: label(name) for name in best.columns if name not in fixed}), title)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+"""The campaign file: read, validated, and every error with its line, what is allowed, and the nearest word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+
+from gfnmat.problem import Budget, Constraint, Fidelity, Objective, Problem, Value
+
+
+class ConfigError(ValueError):
+    """A campaign file that cannot be used; the message is for the user."""
+
+
+class SpaceConfig(Value):
+    """What may be built; see `gfnmat.CompositionSpace` for the meaning of each field."""
+
+    kind: Literal["composition"] = "composition"
+    elements: tuple[str, ...] = Field(min_length=1)
+    n_elements: tuple[int, int] = (2, 3)
+    n_atoms: tuple[int, int] = (2, 12)
+    chemistry: Literal["ionic", "any"] = "ionic"
+    require: tuple[str, ...] = ()
+    forbid: tuple[str, ...] = ()
+    consensus: int = 3
+    commonality: Literal["low", "medium", "high", "main"] | float = "low"
+
+
+class ProposerConfig(Value):
+    """What proposes candidates.
+
+    Attributes:
+        kind: `gflownet`, or `random`: random sentences of the grammar.
+        pool: candidates proposed to the selection in each round.
+        trajectories: sentences the GFlowNet is trained on in each round.
+        sharpness: how much the sampler prefers good candidates: the log reward spans this much from the worst to
+            the best measured.
+    """
+
+    kind: Literal["gflownet", "random"] = "gflownet"
+    pool: int = Field(default=1000, ge=1)
+    trajectories: int = Field(default=8000, ge=1)
+    sharpness: float = Field(default=12.0, gt=0)
+
+
+class SurrogateConfig(Value):
+    """What is learned from the measurements."""
+
+    kind: str = "multi_fidelity_gp"
+
+
+class AcquisitionConfig(Value):
+    """What picks candidates and fidelities.
+
+    Attributes:
+        kind: `auto` (noisy expected improvement for one objective, hypervolume improvement for several), or
+            `random`: candidates of the pool at the target fidelity, without a surrogate.
+        batch_size: evaluations picked in each round.
+    """
+
+    kind: Literal["auto", "random"] = "auto"
+    batch_size: int = Field(default=8, ge=1)
+
+
+class CampaignConfig(Value):
+    """A campaign as its file describes it.
+
+    Attributes:
+        folder: where the file lies: relative paths and a user's own modules are looked for there.
+    """
+
+    name: str = Field(default="campaign", pattern=r"^[\w][\w .-]*$")
+    seed: int = Field(default=0, ge=0)
+    space: SpaceConfig
+    objectives: tuple[Objective, ...] = Field(min_length=1)
+    constraints: tuple[Constraint, ...] = ()
+    fidelities: tuple[Fidelity, ...] = Field(min_length=1)
+    proposer: ProposerConfig = ProposerConfig()
+    surrogate: SurrogateConfig = SurrogateConfig()
+    acquisition: AcquisitionConfig = AcquisitionConfig()
+    budget: Budget
+    store: str | None = None
+    output: str | None = None
+    folder: Path = Field(default=Path(), exclude=True)
+
+    @model_validator(mode="after")
+    def _is_a_problem(self) -> Self:
+        _ = self.problem
+        return self
+
+    @property
+    def problem(self) -> Problem:
+        """Objectives, constraints, ladder and budget."""
+        return Problem(
+            objectives=self.objectives,
+            constraints=self.constraints,
+            fidelities=self.fidelities,
+            budget=self.budget,
+        )
+
+    @property
+    def output_folder(self) -> Path:
+        """Where reports and exports go: `output`, or `runs/NAME`."""
+        return Path(self.output) if self.output else Path("runs") / self.name
+
+    @property
+    def store_url(self) -> str:
+        """Where the campaign lives: `store`, or a SQLite file in the output folder."""
+        return self.store or f"sqlite:///{self.output_folder / 'campaign.db'}"
+
+
+def load(source: str | Path | Mapping[str, Any]) -> CampaignConfig:
+    """Reads a campaign file, or takes its content as a mapping.
+
+    Raises:
+        ConfigError: the file is missing, is no YAML, or does not describe a campaign; every fault is named.
+    """
+    if isinstance(source, Mapping):
+        return _validated(dict(source), "campaign", lines=None, folder=Path())
+    path = Path(source)
+    try:
+        document = YAML().load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}); `gfnmat init {path}` writes a new one."
+        ) from None
+    except MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise ConfigError(f"{path}: {line}this is not YAML: {error.problem}.") from None
+    if not isinstance(document, Mapping):
+        raise ConfigError(f"{path}: holds no campaign; `gfnmat init` writes an example.")
+    content = {"name": re.sub(r"[^\w .-]", "-", path.stem), **document}
+    return _validated(content, str(path), lines=document, folder=path.parent)
+
+
+def _validated(content: dict[str, Any], where: str, lines: Any, folder: Path) -> CampaignConfig:
+    try:
+        return CampaignConfig.model_validate({**_plain(content), "folder": folder})
+    except ValidationError as error:
+        # a list with a faulty item is also reported as too short
+        reported = [f for f in error.errors() if not (f["type"] == "too_short" and f["input"])]
+        faults = [_fault(fault, lines) for fault in reported]
+        raise ConfigError("\n".join(f"{where}: {fault}" for fault in dict.fromkeys(faults))) from None
+
+
+def _plain(value: Any) -> Any:
+    """The same content without the YAML reader's own types."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    for kind in (int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value
+
+
+def _fault(fault: Any, lines: Any) -> str:
+    location = [part for part in fault["loc"] if isinstance(part, int) or _is_key(part)]
+    line = _line(location, lines)
+    place = ".".join(str(part) for part in location) or "campaign"
+    prefix = f"line {line}: {place}" if line else place
+    if fault["type"] == "extra_forbidden":
+        allowed = _allowed_keys(location[:-1])
+        nearest = get_close_matches(str(location[-1]), allowed, n=1)
+        hint = f"; did you mean {nearest[0]}?" if nearest else ""
+        return f"{prefix} is not a key here; allowed are {', '.join(allowed)}{hint}"
+    if fault["type"] == "missing":
+        return f"{prefix} is required and missing"
+    given = fault.get("input")
+    if fault["type"] == "literal_error":
+        words = re.findall(r"'([^']+)'", fault["ctx"]["expected"])
+        nearest = get_close_matches(str(given), words, n=1, cutoff=0.5)
+        hint = f"; did you mean {nearest[0]}?" if nearest else ""
+        return f"{prefix} is {given!r}; allowed are {', '.join(words)}{hint}"
+    message = fault["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    if isinstance(given, (Mapping, list, tuple)) or given is None or isinstance(given, Value):
+        return f"{prefix}: {message}"
+    return f"{prefix} is {given!r}: {message[0].lower()}{message[1:]}"
+
+
+def _is_key(part: Any) -> bool:
+    return isinstance(part, str) and re.fullmatch(r"[A-Za-z_]\w*", part) is not None and "[" not in part
+
+
+def _line(location: Sequence[str | int], lines: Any) -> int | None:
+    """The line (from 1) on which the deepest known part of the location stands."""
+    node: Any = lines
+    line = None
+    for part in location:
+        position = getattr(node, "lc", None)  # where the YAML reader saw each key and item
+        if position is None:
+            break
+        try:
+            line = (position.item(part) if isinstance(part, int) else position.key(part))[0] + 1
+            node = node[part]
+        except (KeyError, IndexError, TypeError, AttributeError):
+            break
+    return line
+
+
+_PARTS: dict[str, type[Value]] = {
+    "space": SpaceConfig,
+    "objectives": Objective,
+    "constraints": Constraint,
+    "fidelities": Fidelity,
+    "proposer": ProposerConfig,
+    "surrogate": SurrogateConfig,
+    "acquisition": AcquisitionConfig,
+    "budget": Budget,
+}
+
+
+def _allowed_keys(parents: Sequence[str | int]) -> list[str]:
+    model = _PARTS.get(str(parents[0]), CampaignConfig) if parents else CampaignConfig
+    return [name for name in model.model_fields if name != "folder"]

@@ -1,0 +1,1 @@
+"""The GFlowNet: policy, training, sampling."""

@@ -1,0 +1,1 @@
+"""What proposes candidates: the GFlowNet, and what it is compared with."""

@@ -1,0 +1,30 @@
+"""Candidates without any learning: what every other proposer must beat."""
+
+from __future__ import annotations
+
+from gfnmat.flow.gflownet import GFlowNet, LogReward
+from gfnmat.proposers.proposer import Proposal
+from gfnmat.space.composition import CompositionSpace
+
+
+class RandomProposer:
+    """Random sentences of the grammar: each word uniform over what is allowed.
+
+    Args:
+        space: the design space.
+    """
+
+    def __init__(self, space: CompositionSpace) -> None:
+        self._flow = GFlowNet(space)
+
+    def propose(self, n: int, log_reward: LogReward | None, seed: int) -> Proposal:
+        """Up to n distinct candidates, whatever the reward."""
+        self._flow.reseed(seed)
+        found, distinct = self._flow.sample_distinct(n)
+        return Proposal(candidates=found, distinct=distinct)
+
+    def state(self) -> None:
+        """There is nothing to keep."""
+
+    def restore(self, state: bytes) -> None:
+        """There is nothing to restore."""

@@ -1,0 +1,209 @@
+"""The torchgfn environment that writes a composition as a sentence: element, count, element, count, end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from gfn.actions import Actions
+from gfn.env import DiscreteEnv
+from gfn.states import DiscreteStates
+from torch import Tensor
+
+from gfnmat.space.charge_bits import NEUTRAL, PURE_ELEMENT, add_charge, take_charge, union_over_states
+from gfnmat.space.chemistry import ElementTable
+from gfnmat.space.completion import CompletionTables, SizeLimits
+
+
+class CompositionEnvironment(DiscreteEnv):
+    """States are partial formulas that can be completed; the graph is a tree.
+
+    Actions: 0 .. E-1 name the next element, E .. E+N-1 give it 1 .. N atoms, and the last one ends the formula.
+    A state is one row of int64: the E counts, then the columns below, so that a mask costs the same at every
+    length of the sentence.
+
+    Columns after the counts: `pending` (the element that waits for its count, from 1; 0 where none does), `last`
+    (the last element that has a count, from 1), `elements` and `atoms` used, `divisor` (the greatest common one of
+    the counts), and the charge bitsets `cation_phase` and `anion_phase`.
+    """
+
+    def __init__(
+        self,
+        table: ElementTable,
+        limits: SizeLimits,
+        tables: CompletionTables,
+        device: torch.device | str = "cpu",
+        debug: bool = False,
+    ) -> None:
+        self.n_elements = len(table.symbols)
+        self.max_elements = limits.n_elements[1]
+        self.max_atoms = limits.n_atoms[1]
+        self.min_elements, self.min_atoms = limits.n_elements[0], limits.n_atoms[0]
+        self.tables = tables.to(device)
+        self.cation_charges = table.cation_charges.to(device)
+        self.anion_charges = table.anion_charges.to(device)
+        self.counts_offered = torch.arange(1, self.max_atoms + 1, device=device)
+        e = self.n_elements
+        self.PENDING, self.LAST, self.ELEMENTS, self.ATOMS, self.DIVISOR, self.CATIONS, self.ANIONS = range(e, e + 7)
+        s0 = torch.zeros(e + 7, dtype=torch.int64, device=device)
+        s0[self.CATIONS] = NEUTRAL
+        super().__init__(
+            n_actions=e + self.max_atoms + 1,
+            s0=s0,
+            state_shape=(e + 7,),
+            debug=debug,
+        )
+
+    @property
+    def max_length(self) -> int:
+        """Actions in the longest sentence, the end included."""
+        return 2 * self.max_elements + 1
+
+    def make_states_class(self) -> type[DiscreteStates]:
+        """States whose masks are looked up in the completion tables."""
+        env = self
+
+        class CompositionStates(DiscreteStates):
+            state_shape = env.state_shape
+            s0 = env.s0
+            sf = env.sf
+            n_actions = env.n_actions
+
+            def _compute_forward_masks(self) -> Tensor:
+                flat = self.tensor.reshape(-1, *self.state_shape)
+                return env.forward_masks(flat).reshape(*self.batch_shape, self.n_actions)
+
+            def _compute_backward_masks(self) -> Tensor:
+                flat = self.tensor.reshape(-1, *self.state_shape)
+                return env.backward_masks(flat).reshape(*self.batch_shape, self.n_actions - 1)
+
+        return CompositionStates
+
+    def forward_masks(self, state: Tensor) -> Tensor:
+        """Which actions lead to a formula that can be finished, `n x actions` for states `n x columns`."""
+        mask = torch.zeros(len(state), self.n_actions, dtype=torch.bool, device=state.device)
+        sink = state[:, self.ELEMENTS] < 0  # torchgfn fills the sink state with a large negative number
+        waits = (state[:, self.PENDING] > 0) & ~sink
+        free = ~waits & ~sink
+        mask[free] = self._masks_before_element(state[free])
+        mask[waits, self.n_elements : -1] = self._masks_before_count(state[waits])
+        return mask
+
+    def _masks_before_element(self, state: Tensor) -> Tensor:
+        used = state[:, self.ELEMENTS], state[:, self.ATOMS], state[:, self.DIVISOR]
+        last = state[:, self.LAST]
+        cations, anions = state[:, self.CATIONS, None], state[:, self.ANIONS, None]
+        follow, follow_as_anion = self.tables.may_follow[last], self.tables.anion_may_follow[last]
+        takers = torch.where(follow_as_anion, cations | anions, anions)
+        fits = (cations & self.tables.as_cation[used]) | (takers & self.tables.as_anion[used])
+        elements = (fits != 0) & follow
+        counts = torch.zeros(len(state), self.max_atoms, dtype=torch.bool, device=state.device)
+        return torch.cat([elements, counts, self._may_end(state)[:, None]], dim=1)
+
+    def _may_end(self, state: Tensor) -> Tensor:
+        neutral = ((state[:, self.CATIONS] & (NEUTRAL | PURE_ELEMENT)) | (state[:, self.ANIONS] & NEUTRAL)) != 0
+        if self.min_elements > 1:
+            neutral &= state[:, self.ELEMENTS] >= self.min_elements
+        return (
+            neutral
+            & (state[:, self.ELEMENTS] > 0)
+            & (state[:, self.ATOMS] >= self.min_atoms)
+            & (state[:, self.DIVISOR] == 1)
+            & self.tables.may_end[state[:, self.LAST]]
+        )
+
+    def _masks_before_count(self, state: Tensor) -> Tensor:
+        count = self.counts_offered[None, :]
+        atoms = state[:, self.ATOMS, None] + count
+        room = atoms <= self.max_atoms
+        cations, anions = self._charges_after(state, count)
+        element = state[:, self.PENDING, None] - 1
+        reached = (
+            state[:, self.ELEMENTS, None] + 1,
+            atoms.clamp(max=self.max_atoms),
+            torch.gcd(state[:, self.DIVISOR, None], count),
+            element,
+        )
+        fits = (cations & self.tables.after_cation[reached]) | (anions & self.tables.after_anion[reached])
+        return (fits != 0) & room
+
+    def _charges_after(self, state: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+        """The charge bitsets (of both phases) once the pending element has `count` (`n x options`) atoms."""
+        element = state[:, self.PENDING] - 1
+        cations, anions = state[:, self.CATIONS, None], state[:, self.ANIONS, None]
+        opens = self.tables.anion_may_follow[state[:, self.LAST], element][:, None]
+        takers = torch.where(opens, cations | anions, anions)
+        first = state[:, self.ELEMENTS, None] == 0
+        after_cation = union_over_states(add_charge, cations, self.cation_charges[element][:, None], count)
+        after_anion = union_over_states(take_charge, takers, self.anion_charges[element][:, None], count)
+        return torch.where(first, after_cation | PURE_ELEMENT, after_cation), after_anion
+
+    def step(self, states: DiscreteStates, actions: Actions) -> DiscreteStates:
+        """Appends one word to each unfinished formula."""
+        state, action = states.tensor.clone(), actions.tensor.squeeze(-1)
+        names = action < self.n_elements
+        state[:, self.PENDING] = torch.where(names, action + 1, state[:, self.PENDING])
+        given = (~names).nonzero().squeeze(-1)
+        state[given] = self._with_count(state[given], action[given] - self.n_elements + 1)
+        return self.states_from_tensor(state)
+
+    def _with_count(self, state: Tensor, count: Tensor) -> Tensor:
+        state = state.clone()
+        pending = state[:, self.PENDING]
+        cations, anions = self._charges_after(state, count[:, None])
+        state.scatter_(1, (pending - 1)[:, None], count[:, None])
+        state[:, self.CATIONS], state[:, self.ANIONS] = cations[:, 0], anions[:, 0]
+        state[:, self.ELEMENTS] += 1
+        state[:, self.ATOMS] += count
+        state[:, self.DIVISOR] = torch.gcd(state[:, self.DIVISOR], count)
+        state[:, self.LAST] = pending
+        state[:, self.PENDING] = 0
+        return state
+
+    def backward_masks(self, state: Tensor) -> Tensor:
+        """The one action that led to each state, `n x (actions - 1)`; none for the empty formula."""
+        mask = torch.zeros(len(state), self.n_actions - 1, dtype=torch.bool, device=state.device)
+        action = self.last_action(state)
+        known = action >= 0
+        mask[known, action[known]] = True
+        return mask
+
+    def last_action(self, state: Tensor) -> Tensor:
+        """The action that led to each state, `n`; -1 for the empty formula."""
+        last, pending = state[:, self.LAST], state[:, self.PENDING]
+        count = state.gather(1, (last - 1).clamp(min=0)[:, None]).squeeze(1)
+        named = torch.where(pending > 0, pending - 1, count + self.n_elements - 1)
+        return torch.where((pending > 0) | (last > 0), named, -1)
+
+    def backward_step(self, states: DiscreteStates, actions: Actions) -> DiscreteStates:
+        """Takes the last word back: the prefix one word shorter, written anew."""
+        sentences = self.sentences(states.tensor[:, : self.n_elements])
+        state = states.tensor
+        length = 2 * state[:, self.ELEMENTS] + (state[:, self.PENDING] > 0).long() - 1
+        prefix = self.reset(batch_shape=len(states))
+        for position in range(int(length.max()) if len(length) else 0):
+            runs = position < length
+            step = self.actions_from_tensor(sentences[runs, position][:, None])
+            prefix[runs] = self.step(prefix[runs], step)
+        return prefix
+
+    def sentences(self, counts: Tensor) -> Tensor:
+        """The actions that write each formula, the end included, `n x max_length` padded with -1.
+
+        Args:
+            counts: `n x E`, in the order of the grammar.
+        """
+        present = counts > 0
+        rank = present.long().cumsum(1) - 1
+        rows, element = present.nonzero(as_tuple=True)
+        column = 2 * rank[rows, element]
+        longest = max(self.max_length, 2 * int(present.sum(1).max()) + 1) if len(counts) else self.max_length
+        actions = torch.full((len(counts), longest), -1, dtype=torch.int64, device=counts.device)
+        actions[rows, column] = element
+        actions[rows, column + 1] = counts[rows, element] + self.n_elements - 1
+        actions[torch.arange(len(counts)), 2 * present.sum(1)] = self.n_actions - 1
+        return actions
+
+    def log_reward(self, states: Any) -> Tensor:
+        """Not used: a reward is given to the sampler, not to the space."""
+        raise TypeError("a design space has no reward of its own; pass one to GFlowNet.fit")

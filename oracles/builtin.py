@@ -1,0 +1,86 @@
+"""The oracles that are registered from the start. Their modules are imported when one is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from oracles.oracle import Oracle
+from oracles.registry import register, unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def pauling() -> Oracle:
+    """Build the electronegativity estimate."""
+    from oracles.pauling import Pauling
+
+    return Pauling()
+
+
+def chgnet(
+    protocol: str = "single_point",
+    prototypes: int = 8,
+    max_atoms: int = 100,
+    max_force: float = 0.05,
+    steps: int = 200,
+    seconds: float = 30.0,
+    device: str | None = None,
+) -> Oracle:
+    """Build CHGNet; `max_force` (eV/A), `steps` and `seconds` limit a relaxation."""
+    from oracles.potential.chgnet import CHGNetPotential
+    from oracles.potential.oracle import ANSWERS, PotentialOracle
+    from oracles.potential.relaxation import Limits
+
+    if protocol not in ANSWERS:
+        raise ValueError(unknown("protocol of the oracle chgnet", protocol, list(ANSWERS)))
+    return PotentialOracle(
+        CHGNetPotential(device),
+        protocol,  # type: ignore[arg-type]
+        prototypes=prototypes,
+        max_atoms=max_atoms,
+        limits=Limits(max_force, steps, seconds),
+    )
+
+
+def table(
+    path: str | Path | None = None,
+    frame: pd.DataFrame | None = None,
+    key: str = "formula",
+    columns: Mapping[str, str] | None = None,
+) -> Oracle:
+    """Build the look-up in a CSV file or data frame."""
+    from oracles.table import Table
+
+    return Table(path, frame, key, columns)
+
+
+def python(
+    function: str | Callable[[list[Any]], Sequence[Any]],
+    properties: Sequence[str],
+    path: str | Path | None = None,
+) -> Oracle:
+    """Build the user's own function."""
+    from oracles.python_function import PythonFunction
+
+    return PythonFunction(function, properties, path)
+
+
+def probe_chgnet() -> str:
+    """Return the versions of CHGNet and of the references; raise where they are missing."""
+    from importlib.metadata import version
+
+    from oracles.potential.references import load
+
+    references = load("chgnet")
+    return f"ready: chgnet {version('chgnet')}, model {references.version}, {len(references.elements)} elements"
+
+
+def register_builtin() -> None:
+    """Register the oracles of this package."""
+    register("pauling", pauling, "formation energy estimated from electronegativities (composition only)")
+    register("chgnet", chgnet, "CHGNet potential: single_point, equation_of_state or relax", probe_chgnet)
+    register("table", table, "look-up in a CSV file or data frame")
+    register("python", python, "the user's own function, 'module:name'")

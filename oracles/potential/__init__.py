@@ -1,0 +1,1 @@
+"""Oracles on interatomic potentials: structures, guards, volumes, relaxation."""

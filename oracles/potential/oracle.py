@@ -1,0 +1,199 @@
+"""The oracle on an interatomic potential."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Literal, get_args
+
+from oracles.elements import amounts, whole_counts
+from oracles.evaluation import Evaluation, InfeasibleError
+from oracles.potential import guards, realisation
+from oracles.potential.energies import energies
+from oracles.potential.equation_of_state import EquationOfState, at_volume, minima
+from oracles.potential.potential import Potential
+from oracles.potential.relaxation import Limits, relax
+
+if TYPE_CHECKING:
+    from pymatgen.core import Composition, Structure
+
+ProtocolName = Literal["single_point", "equation_of_state", "relax"]
+
+ANSWERS: dict[str, tuple[str, ...]] = {
+    "single_point": ("formation_energy", "density", "volume_per_atom"),
+    "equation_of_state": ("formation_energy", "density", "volume_per_atom", "bulk_modulus"),
+    "relax": ("formation_energy", "density", "volume_per_atom", "bulk_modulus"),
+}
+
+
+@dataclass
+class _Job:
+    """One material on its way: the crystal so far, its energy (eV/atom), the time spent and what went wrong."""
+
+    material: Composition | Structure
+    crystal: Structure | None = None
+    energy: float | None = None
+    curve: EquationOfState | None = None
+    seconds: float = 0.0
+    failure: Exception | None = None
+
+
+class PotentialOracle:
+    """Formation energy, density and bulk modulus of crystals by an interatomic potential.
+
+    protocol:
+        `single_point`: the energy of the crystal as it is.
+        `equation_of_state`: the minimum of the energy over seven volumes, the cell's shape and the fractional
+            coordinates kept.
+        `relax`: cell and positions are relaxed, and then the equation of state.
+    prototypes: crystals tried for a composition, which has none of its own; the lowest energy is kept.
+    max_atoms: atoms allowed in the cell.
+    limits: when a relaxation gives up; the material is then infeasible.
+
+    Structures are guarded before the potential sees them, and values afterwards; see `guards` and `oracles.PROPERTIES`.
+    """
+
+    properties: tuple[str, ...]
+
+    def __init__(
+        self,
+        potential: Potential,
+        protocol: ProtocolName = "single_point",
+        *,
+        prototypes: int = 8,
+        max_atoms: int = 100,
+        limits: Limits | None = None,
+    ) -> None:
+        if protocol not in get_args(ProtocolName):
+            raise ValueError(f"protocol is one of {', '.join(get_args(ProtocolName))}, not {protocol!r}")
+        if prototypes < 1 or max_atoms < 1:
+            raise ValueError("`prototypes` and `max_atoms` are at least 1")
+        self.potential = potential
+        self.protocol = protocol
+        self.prototypes = prototypes
+        self.max_atoms = max_atoms
+        self.limits = limits or Limits()
+        self.properties = ANSWERS[protocol]
+
+    def admits(self, materials: Sequence[Composition | Structure]) -> list[bool]:
+        """Return False for unknown elements, disorder, and formulas that no prototype can hold."""
+        return [self._objection(material) is None for material in materials]
+
+    def evaluate(self, materials: Sequence[Composition | Structure]) -> list[Evaluation]:
+        """Return one evaluation a material; its structure is the crystal that the values belong to."""
+        jobs = [_Job(material, failure=self._objection(material)) for material in materials]
+        self._stage(jobs, self._crystals)
+        self._stage(jobs, self._guard)
+        if self.protocol == "relax":
+            for job in jobs:
+                self._stage([job], self._relax)
+        if self.protocol == "single_point":
+            self._stage([job for job in jobs if job.energy is None], self._energies)
+        else:
+            self._stage(jobs, self._curves)
+        return [self._evaluation(job) for job in jobs]
+
+    def _objection(self, material: Composition | Structure) -> Exception | None:
+        """Return why a material cannot be evaluated, as far as can be told without a calculation."""
+        from pymatgen.core import Structure
+
+        try:
+            if isinstance(material, Structure):
+                if not material.is_ordered:
+                    raise InfeasibleError("the structure is disordered; order it first")
+                self.potential.references.require(amounts(material))
+            else:
+                counts = whole_counts(material)
+                self.potential.references.require(counts)
+                realisation.require_prototype(counts)
+        except Exception as reason:
+            return reason
+        return None
+
+    @staticmethod
+    def _stage(jobs: Sequence[_Job], work: Callable[[list[_Job]], None]) -> None:
+        """Do the work on the jobs that have not failed; divide the time among them."""
+        live = [job for job in jobs if job.failure is None]
+        if not live:
+            return
+        with _divided(live):
+            try:
+                work(live)
+            except Exception as reason:
+                for job in live:
+                    job.failure = reason
+
+    def _crystals(self, jobs: list[_Job]) -> None:
+        from pymatgen.core import Structure
+
+        formulas = []
+        for job in jobs:
+            if isinstance(job.material, Structure):
+                job.crystal = job.material
+            else:
+                formulas.append(job)
+        found = realisation.realise(self.potential, [whole_counts(job.material) for job in formulas], self.prototypes)
+        for job, answer in zip(formulas, found, strict=True):
+            if isinstance(answer, Exception):
+                job.failure = answer
+            else:
+                job.crystal, job.energy = answer.structure, answer.energy
+
+    def _guard(self, jobs: list[_Job]) -> None:
+        for job in jobs:
+            try:
+                guards.check(_crystal(job), self.max_atoms)
+            except Exception as reason:
+                job.failure = reason
+
+    def _energies(self, jobs: list[_Job]) -> None:
+        answers = energies(self.potential, [_crystal(job) for job in jobs])
+        for job, answer in zip(jobs, answers, strict=True):
+            if isinstance(answer, Exception):
+                job.failure = answer
+            else:
+                job.energy = answer
+
+    def _relax(self, jobs: list[_Job]) -> None:
+        for job in jobs:
+            job.crystal = relax(self.potential, _crystal(job), self.limits)
+            guards.check(job.crystal, self.max_atoms)
+
+    def _curves(self, jobs: list[_Job]) -> None:
+        for job, answer in zip(jobs, minima(self.potential, [_crystal(job) for job in jobs]), strict=True):
+            if isinstance(answer, Exception):
+                job.failure = answer
+            else:
+                job.curve, job.energy = answer, answer.energy
+                job.crystal = at_volume(_crystal(job), answer.volume)
+
+    def _evaluation(self, job: _Job) -> Evaluation:
+        if job.failure is not None:
+            return Evaluation.failed(job.failure, seconds=job.seconds)
+        crystal = _crystal(job)
+        assert job.energy is not None
+        values = {
+            "formation_energy": self.potential.references.formation_energy(amounts(crystal), job.energy),
+            "density": float(crystal.density),
+            "volume_per_atom": crystal.volume / len(crystal),
+        }
+        if job.curve is not None:
+            values["bulk_modulus"] = job.curve.bulk_modulus
+        return Evaluation.judged(values, structure=crystal, seconds=job.seconds)
+
+
+@contextmanager
+def _divided(jobs: Sequence[_Job]) -> Iterator[None]:
+    """Add to each job its share of the time that passes."""
+    start = perf_counter()
+    yield
+    share = (perf_counter() - start) / len(jobs)
+    for job in jobs:
+        job.seconds += share
+
+
+def _crystal(job: _Job) -> Structure:
+    assert job.crystal is not None
+    return job.crystal

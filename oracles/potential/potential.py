@@ -1,0 +1,32 @@
+"""The seam beneath the oracles of energies: what a potential, of any make, has to offer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ase.calculators.calculator import Calculator
+    from pymatgen.core import Structure
+
+    from oracles.potential.references import References
+
+
+class Potential(Protocol):
+    """A level of theory that gives the energy of a crystal.
+
+    Implementations may be called from several threads.
+    """
+
+    @property
+    def references(self) -> References:
+        """The elements at this same level: those that it is trusted with."""
+        ...
+
+    def energies(self, structures: Sequence[Structure]) -> list[float]:
+        """Return the energy of each structure in eV/atom; may raise for the whole batch."""
+        ...
+
+    def calculator(self) -> Calculator:
+        """Return a new ASE calculator of energy (eV), forces (eV/A) and stress (eV/A^3)."""
+        ...

@@ -1,0 +1,126 @@
+"""The user's own Python function as an oracle."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from numbers import Real
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from oracles.evaluation import Evaluation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pymatgen.core import Composition, Structure
+
+_importing = threading.Lock()
+
+
+class PythonFunction:
+    """Calls `function` with the list of materials; it returns one dict or exception a material.
+
+    function: `"module:name"`, or the callable itself.
+    properties: the properties that it answers.
+    path: a folder in which the module is looked up first, while it is imported.
+
+    A dict maps properties to numbers. An exception in the list fails its own material: `OSError`,
+    `MemoryError` and `TimeoutError` are retryable, all others infeasible. An exception that the function
+    raises, or a list of the wrong length, says nothing of any material: all are retryable.
+    """
+
+    properties: tuple[str, ...]
+
+    def __init__(
+        self,
+        function: str | Callable[[list[Any]], Sequence[Any]],
+        properties: Sequence[str],
+        path: str | Path | None = None,
+    ) -> None:
+        if isinstance(properties, str) or not properties:
+            raise ValueError(f"python: `properties` is a list of property names, not {properties!r}")
+        self.properties = tuple(properties)
+        self.function = _imported(function, path) if isinstance(function, str) else function
+        if not callable(self.function):
+            raise ValueError(f"python: {function!r} is not callable")
+
+    def evaluate(self, materials: Sequence[Composition | Structure]) -> list[Evaluation]:
+        """Return the function's answers, each checked."""
+        if not materials:
+            return []
+        start = perf_counter()
+        try:
+            answers = list(self.function(list(materials)))
+            if len(answers) != len(materials):
+                raise ValueError(f"{len(materials)} materials were given and {len(answers)} answers returned")
+        except Exception as reason:
+            seconds = (perf_counter() - start) / len(materials)
+            message = f"the function failed: {type(reason).__name__}: {reason}"
+            return [Evaluation.retryable(message, seconds=seconds)] * len(materials)
+        seconds = (perf_counter() - start) / len(materials)
+        return [self._checked(answer, seconds) for answer in answers]
+
+    def _checked(self, answer: Any, seconds: float) -> Evaluation:
+        if isinstance(answer, Exception):
+            return Evaluation.failed(answer, seconds=seconds)
+        if not isinstance(answer, Mapping):
+            return Evaluation.infeasible(
+                f"the function returned {type(answer).__name__}, not a dict or an exception", seconds=seconds
+            )
+        if unknown := [name for name in answer if name not in self.properties]:
+            return Evaluation.infeasible(
+                f"the function returned {', '.join(map(str, unknown))}; declared are {', '.join(self.properties)}",
+                seconds=seconds,
+            )
+        for name, value in answer.items():
+            if not isinstance(value, Real) or isinstance(value, bool):
+                return Evaluation.infeasible(f"{name} is {value!r}, not a number", seconds=seconds)
+        return Evaluation.judged(answer, seconds=seconds)
+
+
+@contextmanager
+def _importable(path: str | Path | None) -> Iterator[None]:
+    """Have `path` first on `sys.path` for the duration."""
+    if path is None:
+        yield
+        return
+    entry = str(Path(path).expanduser().resolve())
+    with _importing:
+        sys.path.insert(0, entry)
+        try:
+            yield
+        finally:
+            sys.path.remove(entry)
+
+
+def _imported(function: str, path: str | Path | None) -> Callable[[list[Any]], Sequence[Any]]:
+    module_name, separator, name = function.partition(":")
+    if not (separator and module_name and name):
+        raise ValueError(f"python: `function` is 'module:name', such as 'mymodel:predict', not {function!r}")
+    if path is not None:
+        _require_unshadowed(module_name, Path(path).expanduser().resolve())
+    with _importable(path):
+        importlib.invalidate_caches()
+        try:
+            module = importlib.import_module(module_name)
+        except ImportError as reason:
+            where = f" with {path} importable" if path is not None else ""
+            raise ValueError(f"python: cannot import {module_name!r}{where}: {reason}") from reason
+    if not hasattr(module, name):
+        raise ValueError(f"python: the module {module_name!r} has no {name!r}")
+    function_found: Callable[[list[Any]], Sequence[Any]] = getattr(module, name)
+    return function_found
+
+
+def _require_unshadowed(module_name: str, folder: Path) -> None:
+    """Raise ValueError if another module of this name is imported already: Python would return that one."""
+    top = module_name.partition(".")[0]
+    source = getattr(sys.modules.get(top), "__file__", None)
+    there = (folder / f"{top}.py").exists() or (folder / top / "__init__.py").exists()
+    if there and source is not None and folder not in Path(source).resolve().parents:
+        raise ValueError(f"python: {top!r} in {folder} hides behind {source}, imported before; rename it")

@@ -1,0 +1,126 @@
+"""How good predictions are, and how honest: error, rank correlation, coverage and CRPS."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from surrogates.multi_fidelity_gp import MultiFidelityGP
+
+# Half the width of the central 90 % of a normal distribution, in deviations.
+_HALF_WIDTH_90 = 1.6448536269514722
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What predictions are worth, held against `n` values.
+
+    Attributes:
+        n: How many were compared.
+        mae: Mean absolute error, in the units of the values.
+        crps: Mean continuous ranked probability score, in the units of the values; lower is better, and it is the
+            absolute error where the deviation is 0.
+        coverage_90: The share of values inside the central 90 % interval; 0.9 is honest, less is overconfident.
+        spearman: Rank correlation of means with values; NaN where either does not vary.
+    """
+
+    n: int
+    mae: float
+    crps: float
+    coverage_90: float
+    spearman: float
+
+
+@dataclass(frozen=True)
+class LeaveOneOut:
+    """Every measurement of a property at a rung, predicted from all other measurements.
+
+    Attributes:
+        property: Its column in the values.
+        fidelity: The rung.
+        mean: `n`, predicted.
+        sd: `n`, of a measurement.
+        values: `n`, measured.
+    """
+
+    property: int
+    fidelity: int
+    mean: Tensor
+    sd: Tensor
+    values: Tensor
+
+    def diagnosis(self) -> Diagnosis:
+        """What these predictions are worth."""
+        return assess(self.mean, self.sd, self.values)
+
+
+def crps_gaussian(mean: Tensor, sd: Tensor, values: Tensor) -> Tensor:
+    """Continuous ranked probability score of normal predictions, elementwise, in the units of the values.
+
+    T. Gneiting and A. E. Raftery, J. Am. Stat. Assoc. 102 (2007) 359, equation 21 with the sign changed: lower is
+    better. Where `sd` is 0 it is the absolute error.
+    """
+    error = values - mean
+    z = error / sd.clamp_min(torch.finfo(sd.dtype).tiny)
+    density = torch.exp(-0.5 * z.square()) / math.sqrt(2 * math.pi)
+    score = error * (2 * torch.special.ndtr(z) - 1) + sd * (2 * density - 1 / math.sqrt(math.pi))
+    return torch.where(sd > 0, score, error.abs())
+
+
+def assess(mean: Tensor, sd: Tensor, values: Tensor) -> Diagnosis:
+    """Judge predictions (means and deviations of a measurement) of values; each `n`, n >= 1.
+
+    Raises:
+        ValueError: Shapes differ, or nothing is to be compared.
+    """
+    if not mean.shape == sd.shape == values.shape or mean.ndim != 1 or not len(mean):
+        shapes = tuple(mean.shape), tuple(sd.shape), tuple(values.shape)
+        raise ValueError(f"mean, sd and values must be vectors of one length, at least 1; got {shapes}")
+    error = (values - mean).abs()
+    return Diagnosis(
+        n=len(values),
+        mae=error.mean().item(),
+        crps=crps_gaussian(mean, sd, values).mean().item(),
+        coverage_90=(error <= _HALF_WIDTH_90 * sd).to(mean).mean().item(),
+        spearman=_spearman(mean, values),
+    )
+
+
+def leave_one_out(surrogate: "MultiFidelityGP") -> tuple[LeaveOneOut, ...]:
+    """Predict every measurement from the others, by the closed form and with the hyperparameters fitted to all.
+
+    One entry for each property and rung that was measured, by property and then by rung. What other rungs say of the
+    same candidate is among "the others".
+    """
+    entries = []
+    for column, posterior in enumerate(surrogate.posteriors()):
+        if posterior is None:
+            continue
+        mean, sd = posterior.leave_one_out()
+        rungs, values = posterior.gp.train_inputs[0][:, -1].long(), posterior.gp.train_targets
+        for rung in rungs.unique().tolist():
+            at = rungs == rung
+            entries.append(LeaveOneOut(column, rung, mean[at], sd[at], values[at]))
+    return tuple(entries)
+
+
+def diagnose(surrogate: "MultiFidelityGP") -> dict[tuple[int, int], Diagnosis]:
+    """Leave-one-out diagnosis by (property, rung), for those that were measured."""
+    return {(entry.property, entry.fidelity): entry.diagnosis() for entry in leave_one_out(surrogate)}
+
+
+def _spearman(one: Tensor, other: Tensor) -> float:
+    ranks = torch.stack([_ranks(one), _ranks(other)])
+    if len(one) < 2 or (ranks.std(dim=1) == 0).any():
+        return math.nan
+    return torch.corrcoef(ranks)[0, 1].item()
+
+
+def _ranks(values: Tensor) -> Tensor:
+    """Ranks from 0, ties sharing the mean of theirs."""
+    _, inverse, counts = values.unique(return_inverse=True, return_counts=True)
+    last = counts.cumsum(0)
+    return (last - (counts + 1) / 2).to(torch.float64)[inverse]

@@ -1,0 +1,74 @@
+"""What a surrogate promises: the seam between the models and whoever asks them."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from botorch.models import ModelListGP
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What measuring `n` candidates would give, for `m` properties, in the units of the values learned from.
+
+    Attributes:
+        mean: `n x m`.
+        sd: `n x m`, the standard deviation of a measurement: the uncertainty of the property and the scatter of
+            measurements about it, so that it can be held against measurements.
+    """
+
+    mean: Tensor
+    sd: Tensor
+
+
+@runtime_checkable
+class Surrogate(Protocol):
+    """A model of several properties at several fidelities.
+
+    Features are `n x d`. Fidelities are rungs `0 .. F-1` of a ladder whose last is the target. A property that no
+    measurement answers, at any fidelity, has no known scale: its predictions are NaN, and `model` says so. That
+    holds for all properties of a surrogate fitted on nothing.
+    """
+
+    def fit(self, features: Tensor, fidelities: Tensor, values: Tensor) -> None:
+        """Learn from all measurements; what was learned before is forgotten.
+
+        Args:
+            features: `n x d`, finite.
+            fidelities: `n`, integers.
+            values: `n x m`, NaN where a measurement does not answer a property.
+
+        Raises:
+            ValueError: Shapes disagree, a feature or a value is infinite, or a rung is not on the ladder.
+        """
+        ...
+
+    def predict(self, features: Tensor, fidelity: int | None = None) -> Prediction:
+        """Predict measurements of `n x d` candidates at a rung, or at the target."""
+        ...
+
+    def correlation(self, features: Tensor, fidelity: int) -> Tensor:
+        """How much a candidate's value at a rung tells of its value at the target.
+
+        Returns:
+            `n x m` posterior correlations, in [-1, 1], between the noise-free values of the same candidate; 0 for a
+            property that no measurement answers at that rung.
+        """
+        ...
+
+    def model(self) -> "ModelListGP":
+        """The BoTorch model, one output a property in the units of the values, over the inputs of `transform`.
+
+        Raises:
+            RuntimeError: It is not fitted, or no measurement answers some property.
+        """
+        ...
+
+    def transform(self, features: Tensor, fidelity: int | Tensor | None = None) -> Tensor:
+        """The model's inputs: `n x d` features at a rung (or `n` rungs, or the target) to `n x (d' + 1)`.
+
+        The last column is the rung.
+        """
+        ...

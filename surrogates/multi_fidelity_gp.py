@@ -1,0 +1,190 @@
+"""A Gaussian process for each property over candidates and rungs, with missing entries."""
+
+import torch
+from botorch.models import ModelListGP, SingleTaskGP
+from gpytorch.constraints import GreaterThan
+from gpytorch.kernels import Kernel, MaternKernel
+from gpytorch.priors import LogNormalPrior
+from torch import Tensor
+
+from surrogates.exact import ExactPosterior
+from surrogates.fitting import fit_hyperparameters
+from surrogates.interface import Prediction
+from surrogates.projection import Projection
+from surrogates.rungs import RungCovariance, RungLikelihood, RungMean, RungScales
+
+
+class MultiFidelityGP:
+    """Exact Gaussian processes, one a property, over projected features and the rung.
+
+    The value of candidate x at rung f is `m_f + g_f(x) + h_f(x) + noise_f`. The g share a lengthscale, and correlate
+    between rungs with a free correlation matrix; every h is its rung's own, with a lengthscale of its own, as in the
+    autoregressive model of M. C. Kennedy and A. O'Hagan, Biometrika 87 (2000) 1. Both are Matern-5/2 with one
+    lengthscale for all coordinates of `Projection`: tens of measurements do not determine a hundred.
+
+    Properties are independent. A property that no measurement answers is predicted as NaN. Fitting draws no random
+    number: equal measurements give equal models.
+
+    Args:
+        n_fidelities: F, rungs of the ladder; the last is the target.
+        n_properties: m.
+        n_components: Coordinates the features are projected on, at most.
+        max_iterations: Of L-BFGS-B, for each property.
+        reference: `N x d` features of typical candidates, from which the projection is learned. Without them it is
+            learned from the measured candidates at each `fit`, and cannot see features that only others differ in:
+            give them if fewer than some tens of candidates are measured.
+        device: Where models lie, and where tensors are moved to. Results are there.
+        dtype: Of models and results. Gaussian processes want float64.
+
+    Raises:
+        ValueError: A number is less than 1, or the reference is not a finite matrix.
+    """
+
+    def __init__(
+        self,
+        n_fidelities: int,
+        n_properties: int,
+        *,
+        n_components: int = 24,
+        max_iterations: int = 100,
+        reference: Tensor | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype = torch.float64,
+    ) -> None:
+        numbers = {
+            "n_fidelities": n_fidelities,
+            "n_properties": n_properties,
+            "n_components": n_components,
+            "max_iterations": max_iterations,
+        }
+        for name, number in numbers.items():
+            if number < 1:
+                raise ValueError(f"{name} must be at least 1, not {number}")
+        if reference is not None and (reference.ndim != 2 or not reference.isfinite().all()):
+            raise ValueError(f"reference must be a finite N x d tensor; got shape {tuple(reference.shape)}")
+        self.n_fidelities = n_fidelities
+        self.n_properties = n_properties
+        self._n_components = n_components
+        self._max_iterations = max_iterations
+        self._device = device
+        self._dtype = dtype
+        self._reference = None if reference is None else self._tensor(reference)
+        self._projection: Projection | None = None
+        self._posteriors: tuple[ExactPosterior | None, ...] = (None,) * n_properties
+
+    def fit(self, features: Tensor, fidelities: Tensor, values: Tensor) -> None:
+        """Learn from all measurements; see `Surrogate.fit`."""
+        features, values = self._tensor(features), self._tensor(values)
+        rungs = fidelities.to(device=values.device, dtype=torch.long)
+        self._check(features, rungs, values)
+        reference = features if self._reference is None else self._reference
+        self._projection = Projection.fit(reference, self._n_components)
+        inputs = self.transform(features, rungs)
+        self._posteriors = tuple(self._fit_property(inputs, column) for column in values.T)
+
+    def predict(self, features: Tensor, fidelity: int | None = None) -> Prediction:
+        """Predict measurements; see `Surrogate.predict`."""
+        inputs = self.transform(features, fidelity)
+        means, deviations = [], []
+        for posterior in self._posteriors:
+            if posterior is None:
+                means.append(inputs.new_full((len(inputs),), torch.nan))
+                deviations.append(means[-1])
+                continue
+            mean, variance = posterior.moments(inputs)
+            noise = posterior.gp.likelihood.noise[inputs[:, -1].long()]
+            means.append(mean)
+            deviations.append((variance.clamp_min(0) + noise).sqrt())
+        return Prediction(torch.stack(means, dim=-1), torch.stack(deviations, dim=-1))
+
+    def correlation(self, features: Tensor, fidelity: int) -> Tensor:
+        """Posterior correlation of a rung with the target; see `Surrogate.correlation`."""
+        here, target = self.transform(features, fidelity), self.transform(features)
+        columns = [self._correlation(posterior, here, target) for posterior in self._posteriors]
+        return torch.stack(columns, dim=-1)
+
+    def model(self) -> ModelListGP:
+        """The BoTorch model; see `Surrogate.model`."""
+        if self._projection is None:
+            raise RuntimeError("the surrogate is not fitted; call fit first")
+        unanswered = [index for index, posterior in enumerate(self._posteriors) if posterior is None]
+        if unanswered:
+            raise RuntimeError(f"no measurement answers the properties {unanswered}; a model needs one of each")
+        return ModelListGP(*(posterior.gp for posterior in self._posteriors if posterior is not None))
+
+    def transform(self, features: Tensor, fidelity: int | Tensor | None = None) -> Tensor:
+        """The model's inputs; see `Surrogate.transform`."""
+        if self._projection is None:
+            raise RuntimeError("the surrogate is not fitted; call fit first")
+        coordinates = self._projection(self._tensor(features))
+        target = self.n_fidelities - 1
+        rungs = torch.as_tensor(target if fidelity is None else fidelity, device=coordinates.device)
+        if rungs.numel() and (int(rungs.min()) < 0 or int(rungs.max()) > target):
+            raise ValueError(f"fidelities must be rungs 0 to {target}; got {rungs.unique().tolist()}")
+        return torch.cat([coordinates, rungs.to(coordinates).expand(len(coordinates)).unsqueeze(-1)], dim=-1)
+
+    def posteriors(self) -> tuple[ExactPosterior | None, ...]:
+        """The closed-form posterior of each property, None where no measurement answers it."""
+        return self._posteriors
+
+    def _fit_property(self, inputs: Tensor, values: Tensor) -> ExactPosterior | None:
+        answered = ~values.isnan()
+        if not answered.any():
+            return None
+        gp = _gaussian_process(inputs[answered], values[answered], self.n_fidelities)
+        fit_hyperparameters(gp, self._max_iterations)
+        return ExactPosterior.of(gp)
+
+    def _correlation(self, posterior: ExactPosterior | None, here: Tensor, target: Tensor) -> Tensor:
+        unknown = here.new_zeros(len(here))
+        if posterior is None or not len(here):
+            return unknown
+        if not (posterior.gp.train_inputs[0][:, -1] == here[0, -1]).any():
+            return unknown
+        variance = posterior.covariance(here, here) * posterior.covariance(target, target)
+        correlation = posterior.covariance(here, target) / variance.clamp_min(torch.finfo(here.dtype).tiny).sqrt()
+        return correlation.clamp(-1, 1)
+
+    def _tensor(self, tensor: Tensor) -> Tensor:
+        return tensor.detach().to(device=self._device, dtype=self._dtype)
+
+    def _check(self, features: Tensor, rungs: Tensor, values: Tensor) -> None:
+        n = len(features)
+        if features.ndim != 2 or values.shape != (n, self.n_properties) or rungs.shape != (n,):
+            raise ValueError(
+                f"needs features n x d, fidelities n and values n x {self.n_properties}; "
+                f"got {tuple(features.shape)}, {tuple(rungs.shape)} and {tuple(values.shape)}"
+            )
+        if self._reference is not None and features.shape[1] != self._reference.shape[1]:
+            raise ValueError(f"the reference has {self._reference.shape[1]} features, not {features.shape[1]}")
+        if not features.isfinite().all():
+            raise ValueError("features must be finite")
+        if values.isinf().any():
+            raise ValueError("values must be finite, or NaN where a measurement does not answer the property")
+
+
+def _gaussian_process(inputs: Tensor, values: Tensor, n_rungs: int) -> SingleTaskGP:
+    """The model of one property, parameters at the modes of their priors, over `N x (d' + 1)` inputs."""
+    scales = RungScales.guess(values, inputs[:, -1].long(), n_rungs)
+    d = inputs.shape[1] - 1
+    shared = _matern(d, LogNormalPrior(0.0, 1.0)) * RungCovariance(scales, share=0.8, correlated=True, column=d)
+    # What a rung has of its own is expected to be little and local. With a wider prior, a target that was measured only
+    # where a cheap rung is lowest explains its trend by this part, and forgets what the cheap rung says elsewhere.
+    own = _matern(d, LogNormalPrior(-1.2, 0.6)) * RungCovariance(scales, share=0.05, correlated=False, column=d)
+    return SingleTaskGP(
+        inputs,
+        values.unsqueeze(-1),
+        likelihood=RungLikelihood(scales),
+        covar_module=shared + own,
+        mean_module=RungMean(scales),
+        outcome_transform=None,
+    )
+
+
+def _matern(d: int, prior: LogNormalPrior) -> Kernel:
+    return MaternKernel(
+        nu=2.5,
+        active_dims=tuple(range(d)),
+        lengthscale_prior=prior,
+        lengthscale_constraint=GreaterThan(1e-2, transform=None, initial_value=float(prior.loc.exp())),
+    )

@@ -1,0 +1,30 @@
+"""Surrogates by name, as a campaign file asks for them."""
+
+from difflib import get_close_matches
+from typing import Any
+
+from surrogates.interface import Surrogate
+
+KINDS: tuple[str, ...] = ("multi_fidelity_gp",)
+
+
+def build(kind: str, n_fidelities: int, n_properties: int, **settings: Any) -> Surrogate:
+    """Make a surrogate.
+
+    Args:
+        kind: One of `KINDS`.
+        n_fidelities: Rungs of the ladder; the last is the target.
+        n_properties: Columns of the values it learns.
+        settings: Of the kind; see `MultiFidelityGP`.
+
+    Raises:
+        ValueError: There is no such kind, or a setting is out of range.
+        TypeError: The kind has no such setting.
+    """
+    if kind not in KINDS:
+        near = get_close_matches(kind, KINDS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"unknown surrogate {kind!r}; allowed are {', '.join(KINDS)}{hint}")
+    from surrogates.multi_fidelity_gp import MultiFidelityGP
+
+    return MultiFidelityGP(n_fidelities, n_properties, **settings)
