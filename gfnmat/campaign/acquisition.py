@@ -8,8 +8,11 @@ squared posterior correlation of the rung with the target, after Huang et al., S
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -18,7 +21,12 @@ from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.reward import Scale
 from surrogates import Surrogate
 
+if TYPE_CHECKING:
+    from botorch.acquisition import AcquisitionFunction, MCAcquisitionObjective
+
 N_SAMPLES = 64
+REFERENCE = -0.1  # of the hypervolume: a tenth of the measured range below the worst of each objective
+AT_ONCE = 512  # candidates scored in one batch
 SHORTLIST = 256  # candidates scored again after each pick; the others were far from the best at the first
 
 
@@ -91,8 +99,8 @@ def select(
     """
     shares = torch.stack([_share_bought(surrogate, goals, pool, rung) for rung in range(open_pairs.shape[1])], dim=1)
     log_price = (torch.tensor(prices.costs, dtype=torch.float64) + prices.place).log().to(shares.device)
-    improvement = _improvement(surrogate, goals, scale, measured, pending, seed)
-    log_improvement = improvement(pool)
+    improvement = _Improvement(surrogate, goals, scale, measured, seed)
+    log_improvement = improvement(pool, pending)
     candidates = log_improvement.topk(min(SHORTLIST, len(pool))).indices
     open_pairs, costs = open_pairs.clone(), torch.tensor(prices.costs, dtype=torch.float64, device=shares.device)
     picks: list[Pick] = []
@@ -102,7 +110,7 @@ def select(
             break
         if picks:
             taken = torch.cat([pending, pool[[pick.index for pick in picks]]])
-            log_improvement[candidates] = _improvement(surrogate, goals, scale, measured, taken, seed)(pool[candidates])
+            log_improvement[candidates] = improvement(pool[candidates], taken)
         score = log_improvement[candidates, None] + shares[candidates].clamp(min=1e-12).log() - log_price[None]
         best = int(torch.where(payable, score, -torch.inf).argmax())
         row, rung = divmod(best, open_pairs.shape[1])
@@ -120,41 +128,75 @@ def _share_bought(surrogate: Surrogate, goals: Goals, pool: Tensor, rung: int) -
     return surrogate.correlation(pool, rung).nan_to_num(0.0).square().mean(-1)
 
 
-def _improvement(
-    surrogate: Surrogate, goals: Goals, scale: Scale, measured: Tensor, pending: Tensor, seed: int
-) -> Callable[[Tensor], Tensor]:
-    """The log expected (hypervolume) improvement at the target, as a function of features `n x d` to `n`."""
-    from botorch.acquisition.logei import qLogNoisyExpectedImprovement
-    from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
-    from botorch.acquisition.multi_objective.objective import GenericMCMultiOutputObjective
-    from botorch.acquisition.objective import GenericMCObjective
-    from botorch.sampling import SobolQMCNormalSampler
+class _Improvement:
+    """The log expected (hypervolume) improvement at the target over what was measured."""
 
-    def normalised(samples: Tensor, X: Tensor | None = None) -> Tensor:
-        return scale.normalised(goals.utilities(samples))
+    def __init__(self, surrogate: Surrogate, goals: Goals, scale: Scale, measured: Tensor, seed: int) -> None:
+        self.surrogate, self.goals, self.scale, self.seed = surrogate, goals, scale, seed
+        self.n_objectives = len(goals.problem.objectives)
+        self.baseline = self._pruned(surrogate.transform(measured))
 
-    common = {
-        "model": surrogate.model(),
-        "X_baseline": surrogate.transform(measured),
-        "sampler": SobolQMCNormalSampler(torch.Size([N_SAMPLES]), seed=seed),
-        "constraints": goals.excesses() or None,
-        "X_pending": surrogate.transform(pending) if len(pending) else None,
-        "prune_baseline": True,
-        "cache_root": False,
-    }
-    n_objectives = len(goals.problem.objectives)
-    if n_objectives == 1:
-        acquisition = qLogNoisyExpectedImprovement(
-            objective=GenericMCObjective(lambda samples, X: normalised(samples).squeeze(-1)), **common
-        )
-    else:
-        acquisition = qLogNoisyExpectedHypervolumeImprovement(
-            ref_point=[-0.1] * n_objectives, objective=GenericMCMultiOutputObjective(normalised), **common
-        )
+    def __call__(self, pool: Tensor, pending: Tensor) -> Tensor:
+        """Of features `n x d`, given that `p x d` others are awaited: `n`."""
+        acquisition = self._acquisition(pending)
+        inputs = self.surrogate.transform(pool)[:, None]
+        with torch.no_grad(), _quiet():
+            return torch.cat([acquisition(part) for part in inputs.split(AT_ONCE)])
 
-    @torch.no_grad()
-    def evaluate(features: Tensor) -> Tensor:
-        inputs = surrogate.transform(features)[:, None]
-        return torch.cat([acquisition(part) for part in inputs.split(512)])
+    def _acquisition(self, pending: Tensor) -> AcquisitionFunction:
+        from botorch.acquisition.logei import qLogNoisyExpectedImprovement
+        from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
+        from botorch.sampling import SobolQMCNormalSampler
 
-    return evaluate
+        common = {
+            "model": self.surrogate.model(),
+            "X_baseline": self.baseline,
+            "sampler": SobolQMCNormalSampler(torch.Size([N_SAMPLES]), seed=self.seed),
+            "objective": self._objective(),
+            "constraints": self.goals.excesses() or None,
+            "X_pending": self.surrogate.transform(pending) if len(pending) else None,
+            "prune_baseline": False,
+            "cache_root": False,
+        }
+        with _quiet():
+            if self.n_objectives == 1:
+                return qLogNoisyExpectedImprovement(**common)
+            return qLogNoisyExpectedHypervolumeImprovement(ref_point=[REFERENCE] * self.n_objectives, **common)
+
+    def _objective(self) -> MCAcquisitionObjective:
+        from botorch.acquisition.multi_objective.objective import GenericMCMultiOutputObjective
+        from botorch.acquisition.objective import GenericMCObjective
+
+        def normalised(samples: Tensor, X: Tensor | None = None) -> Tensor:
+            utilities = self.scale.normalised(self.goals.utilities(samples))
+            return utilities if self.n_objectives > 1 else utilities.squeeze(-1)
+
+        return GenericMCMultiOutputObjective(normalised) if self.n_objectives > 1 else GenericMCObjective(normalised)
+
+    def _pruned(self, baseline: Tensor) -> Tensor:
+        """What has any chance of being the best; BoTorch draws from torch's global generator to find it."""
+        from botorch.acquisition.multi_objective.utils import prune_inferior_points_multi_objective
+        from botorch.acquisition.utils import prune_inferior_points
+        from botorch.utils.sampling import manual_seed
+
+        common = {
+            "model": self.surrogate.model(),
+            "X": baseline,
+            "objective": self._objective(),
+            "constraints": self.goals.excesses() or None,
+        }
+        with manual_seed(self.seed), _quiet():
+            if self.n_objectives == 1:
+                return prune_inferior_points(**common)
+            reference = baseline.new_full((self.n_objectives,), REFERENCE)
+            return prune_inferior_points_multi_objective(ref_point=reference, **common)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the note that a little jitter made a covariance positive definite, which is what it is for."""
+    from linear_operator.utils.warnings import NumericalWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NumericalWarning)
+        yield

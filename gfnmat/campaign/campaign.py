@@ -96,7 +96,7 @@ class Campaign:
         self._goals = Goals(self.problem)
         self._store = store
         self._proposer = _proposer(config.proposer, self.space, config.seed)
-        self._planner = Planner(config, self._goals, self._proposer, self._ladder.screen)
+        self._planner = Planner(config, self._goals, self._proposer, self.space, self._ladder.screen)
         kept = config.model_dump(mode="json")
         store.open(config.name, {key: kept[key] for key in IDENTITY}, provenance())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from time import perf_counter
 
 import torch
@@ -18,9 +19,12 @@ from gfnmat.campaign.records import Choice, RoundRecord, Suggestion
 from gfnmat.campaign.reward import Scale, SurrogateReward, draw_preferences
 from gfnmat.config import CampaignConfig
 from gfnmat.proposers.proposer import Proposer
+from gfnmat.proposers.random import RandomProposer
 from gfnmat.space.candidates import Candidates
+from gfnmat.space.composition import CompositionSpace
 from surrogates import MagpieFeatures, Surrogate
 
+N_REFERENCE = 1000
 Screen = Callable[[Candidates], Tensor]
 
 
@@ -40,13 +44,20 @@ class Planner:
         config: the campaign.
         goals: its objectives and constraints.
         proposer: where candidates come from.
+        space: the design space.
         screen: says which candidates the target oracle can answer at all, `n` booleans.
     """
 
     config: CampaignConfig
     goals: Goals
     proposer: Proposer
+    space: CompositionSpace
     screen: Screen
+
+    @cached_property
+    def _reference(self) -> Candidates:
+        """Random candidates of the space: which directions of the features matter before much is measured."""
+        return RandomProposer(self.space).propose(N_REFERENCE, None, seed=self.config.seed).candidates
 
     def plan(
         self,
@@ -107,6 +118,7 @@ class Planner:
             self.config.surrogate.kind,
             n_fidelities=len(self.config.fidelities),
             n_properties=len(self.goals.problem.properties),
+            reference=features(self._reference.counts),
         )
         surrogate.fit(
             features(Candidates.of([m.suggestion.choice.formula for m in answered]).counts),

@@ -1,0 +1,279 @@
+"""The loop, ask and tell, on oracles that cost nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from gfnmat import Campaign
+from gfnmat.campaign.store import StoreError
+from gfnmat.config import ConfigError
+
+Opener = Callable[..., Campaign]
+
+
+def oracle_module(content: dict[str, Any]) -> Any:
+    return sys.modules[content["fidelities"][1]["function"].split(":")[0]]
+
+
+def table(campaign: Campaign) -> pd.DataFrame:
+    return campaign.measurements().drop(columns="seconds")
+
+
+def test_the_loop_closes_within_budget_and_rounds(open_campaign: Opener) -> None:
+    seen: list[Any] = []
+    campaign = open_campaign()
+    campaign.run(seen.append)
+    measured, status = campaign.measurements(), campaign.status()
+    assert status.finished
+    assert status.outstanding == 0
+    assert status.spent == pytest.approx(measured.cost.sum())
+    assert status.spent <= 20
+    assert set(measured.status) <= {"done", "infeasible"}
+    assert not measured.duplicated(["formula", "fidelity"]).any()
+    assert {p.phase for p in seen} == {"learn", "propose", "select", "evaluate"}
+    assert seen[-1].spent == pytest.approx(status.spent)
+    rounds = campaign.rounds()
+    assert rounds.spent.is_monotonic_increasing
+    assert rounds.evaluations.sum() == len(measured)
+    assert rounds.best.dropna().is_monotonic_increasing
+
+
+def test_failures_of_materials_are_kept_and_not_repeated(open_campaign: Opener) -> None:
+    campaign = open_campaign()
+    campaign.run()
+    failed = campaign.measurements().query("status == 'infeasible'")
+    assert (failed.error.str.contains("sulphides melt")).all()
+    assert failed[["bulk_modulus", "density"]].isna().all(axis=None)
+    assert not failed.formula.duplicated().any()
+
+
+def test_the_pareto_set_is_what_no_feasible_target_measurement_beats(open_campaign: Opener) -> None:
+    campaign = open_campaign()
+    campaign.run()
+    measured = campaign.measurements().query("fidelity == 'real' and status == 'done' and density <= 6")
+    beaten = [
+        any(
+            (other.bulk_modulus >= row.bulk_modulus and other.density <= row.density)
+            and (other.bulk_modulus > row.bulk_modulus or other.density < row.density)
+            for other in measured.itertuples()
+        )
+        for row in measured.itertuples()
+    ]
+    assert set(campaign.pareto().id) == set(measured.id[[not b for b in beaten]])
+
+
+def test_an_interrupted_campaign_ends_as_an_uninterrupted_one(open_campaign: Opener, content: dict[str, Any]) -> None:
+    whole = open_campaign("whole.db")
+    whole.run()
+    n_real = int((whole.measurements().fidelity == "real").sum())
+    for stop in (2, n_real // 2, n_real):
+        broken = open_campaign(f"broken-{stop}.db")
+        module = oracle_module(content)
+        module.calls, module.interrupt_at = 0, stop
+        with pytest.raises(KeyboardInterrupt):
+            broken.run()
+        module.interrupt_at = None
+        resumed = open_campaign(f"broken-{stop}.db")
+        resumed.run()
+        pd.testing.assert_frame_equal(table(resumed), table(whole))
+        pd.testing.assert_frame_equal(resumed.rounds().drop(columns="seconds"), whole.rounds().drop(columns="seconds"))
+
+
+@pytest.mark.slow
+def test_a_killed_process_loses_nothing_that_was_told(content: dict[str, Any], tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path / 'killed.db'}"
+    (tmp_path / "campaign.json").write_text(json.dumps(content))
+    program = (
+        "import json, sys, torch; torch.set_num_threads(1)\n"
+        "from gfnmat import Campaign\n"
+        f"c = Campaign.open(json.load(open({str(tmp_path / 'campaign.json')!r})), store={store!r})\n"
+        "c.run(lambda p: print(p.evaluations, flush=True))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    told = 0
+    for line in process.stdout:
+        told = int(line)
+        if told >= 8:
+            break
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    resumed = Campaign.open(content, store=store)
+    assert len(resumed.measurements()) >= told
+    resumed.run()
+    whole = Campaign.open(content, store=f"sqlite:///{tmp_path / 'whole.db'}")
+    whole.run()
+    pd.testing.assert_frame_equal(table(resumed), table(whole))
+
+
+def test_machine_failures_are_retried_and_then_given_up(open_campaign: Opener, content: dict[str, Any]) -> None:
+    campaign = open_campaign(budget={"cost": 20, "rounds": 1})
+    real = oracle_module(content).stiffness
+    attempts: dict[str, int] = {}
+
+    def flaky(materials: list[Any]) -> list[Any]:
+        answers = real(materials)
+        for index, material in enumerate(materials):
+            n = attempts[material.reduced_formula] = attempts.get(material.reduced_formula, 0) + 1
+            if index == 0 and n < 3:
+                answers[index] = OSError("the node went away")
+            if "Ti" in material and "Li" in material:
+                answers[index] = OSError("the node never comes back")
+        return answers
+
+    campaign._ladder._oracles[1].function = flaky  # the failure is injected where a machine would fail
+    campaign.run()
+    measured = campaign.measurements().query("fidelity == 'real'").set_index("formula")
+    assert not measured.empty
+    assert campaign.status().outstanding == 0
+    for formula, row in measured.iterrows():
+        hopeless = "Ti" in str(formula) and "Li" in str(formula)
+        assert row.status == "retryable" if hopeless else row.status in ("done", "infeasible")
+    assert max(attempts.values()) == 3
+
+
+def test_ask_and_tell(open_campaign: Opener) -> None:
+    campaign = open_campaign()
+    first = campaign.ask(4, fidelity="real")
+    assert list(first.columns[:4]) == ["id", "formula", "fidelity", "cost"]
+    assert len(first) == 4
+    assert set(first.fidelity) == {"real"}
+    assert first.bulk_modulus_mean.isna().all()
+    results = pd.DataFrame(
+        {
+            "id": first.id,
+            "formula": first.formula,
+            "bulk_modulus": [100.0, 150.0, None, 120.0],
+            "density": [3.0, 4.0, None, 3.5],
+            "status": ["done", "done", "infeasible", None],
+        }
+    )
+    assert campaign.tell(results) == 4
+    assert campaign.tell(results) == 0
+    assert list(campaign.measurements().status) == ["done", "done", "infeasible", "done"]
+
+    second = campaign.ask(3)
+    assert second.bulk_modulus_mean.notna().all()
+    assert (second.bulk_modulus_sd > 0).all()
+    assert second.why.str.contains("improvement").all()
+    assert not set(map(tuple, second[["formula", "fidelity"]].values)) & set(
+        map(tuple, first[["formula", "fidelity"]].values)
+    )
+    assert campaign.status().outstanding == 3
+    assert campaign.tell([{"id": int(second.id[0]), "status": "withdrawn"}]) == 1
+    assert campaign.status().spent == pytest.approx(first.cost.sum() + second.cost[1:].sum())
+
+
+def test_what_is_awaited_is_not_asked_for_again(open_campaign: Opener) -> None:
+    campaign = open_campaign(budget={"cost": 100})
+    asked = pd.concat([campaign.ask(5, fidelity="real") for _ in range(3)])
+    assert not asked.formula.duplicated().any()
+
+
+def test_the_loop_leaves_to_a_person_what_a_person_asked_for(open_campaign: Opener) -> None:
+    campaign = open_campaign()
+    asked = campaign.ask(2, fidelity="real")
+    campaign.run()
+    assert not set(asked.id) & set(campaign.measurements().id)
+    assert campaign.status().outstanding == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ([], "no row"),
+        ([{"formula": "MgO", "density": 3.6}], "no column 'id'"),
+        ([{"id": 1, "colour": 3.6}], "no column of a property"),
+        ([{"id": 99, "density": 3.6}], "id 99 was never suggested"),
+        ([{"id": 1, "density": 3.6}, {"id": 1, "density": 3.7}], "stands twice"),
+        ([{"id": 1, "density": "heavy"}], "not a number"),
+        ([{"id": 1, "density": -3.0}], "allowed is"),
+        ([{"id": 1, "density": float("inf")}], "allowed is"),
+        ([{"id": 1, "density": 3.6, "status": "fine"}], "allowed are done"),
+        ([{"id": 1, "density": None}], "has no value"),
+        ([{"id": 1, "density": 3.6}, {"id": 2.5, "density": 3.6}], "not a whole number"),
+    ],
+)
+def test_results_that_cannot_be_kept_are_refused_whole(
+    open_campaign: Opener, rows: list[dict[str, Any]], reason: str
+) -> None:
+    campaign = open_campaign()
+    campaign.ask(2, fidelity="real")
+    with pytest.raises(ValueError, match=reason):
+        campaign.tell(rows)
+    assert campaign.measurements().empty
+
+
+def test_a_contradicting_result_is_a_conflict(open_campaign: Opener) -> None:
+    campaign = open_campaign()
+    number = int(campaign.ask(2, fidelity="real").id[0])
+    campaign.tell([{"id": number, "density": 3.0}])
+    with pytest.raises(StoreError, match="has been told already"):
+        campaign.tell([{"id": number + 1, "density": 4.0}, {"id": number, "density": 3.1}])
+    assert list(campaign.measurements().id) == [number]
+
+
+def test_a_store_of_another_campaign_is_refused(open_campaign: Opener) -> None:
+    open_campaign().ask(1)
+    with pytest.raises(StoreError, match=r"differs .* in objectives"):
+        open_campaign(objectives=[{"property": "density", "goal": "minimize"}])
+    open_campaign(budget={"cost": 30})  # a larger budget is the same campaign
+
+
+def test_a_file_that_is_no_store_is_refused(open_campaign: Opener, tmp_path: Path) -> None:
+    (tmp_path / "campaign.db").write_text("these are my notes\n" * 50)
+    with pytest.raises(StoreError, match="is not a store"):
+        open_campaign()
+
+
+def test_opening_and_reading_writes_nothing(open_campaign: Opener, tmp_path: Path) -> None:
+    campaign = open_campaign("unwritten.db")
+    assert campaign.measurements().empty
+    assert campaign.pareto().empty
+    assert campaign.structures() == {}
+    assert campaign.rounds().empty
+    assert not campaign.status().finished
+    assert not (tmp_path / "unwritten.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"fidelities": [{"name": "a", "oracle": "crystal ball", "cost": 1}]}, "unknown oracle"),
+        ({"fidelities": [{"name": "a", "oracle": "pauling", "cost": 1}]}, "does not answer bulk_modulus, density"),
+        ({"fidelities": [{"name": "a", "oracle": "pauling", "cost": -1}]}, "cost is -1"),
+        ({"space": {"elements": ["Li", "Na"]}}, "space: no neutral composition"),
+        ({"budget": {"cost": 0.05}}, "does not pay for the cheapest"),
+        ({"constraints": [{"property": "density"}]}, "needs min or max"),
+    ],
+)
+def test_a_campaign_that_cannot_run_is_refused_at_once(
+    content: dict[str, Any], changes: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        Campaign.open({**content, **changes})
+
+
+def test_a_store_that_is_no_database_url_is_refused(content: dict[str, Any]) -> None:
+    with pytest.raises(StoreError, match="no database URL"):
+        Campaign.open(content, store="nothing://here")
+
+
+def test_an_unknown_fidelity_names_those_there_are(open_campaign: Opener) -> None:
+    with pytest.raises(ValueError, match="allowed are hint, real"):
+        open_campaign().ask(1, fidelity="rael")
+
+
+def test_the_random_comparator_evaluates_at_the_target_alone(open_campaign: Opener) -> None:
+    campaign = open_campaign(proposer={"kind": "random"}, acquisition={"kind": "random", "batch_size": 5})
+    campaign.run()
+    assert set(campaign.measurements().fidelity) == {"real"}
+    assert campaign.status().spent == 20
