@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install run test test-fast lint format clean
+.PHONY: install run quickstart random-search test test-fast lint format clean
 
 install: $(INSTALLED)
 
@@ -12,10 +12,16 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+# The campaign and the random search that it is held against run side by side, each on one core.
 run: install
-	$(BIN)/gfnmat run experiments/quickstart.yaml
-	$(BIN)/gfnmat run experiments/quickstart-random.yaml
+	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory -j2 quickstart random-search
 	$(BIN)/gfnmat report experiments/quickstart.yaml --against experiments/quickstart-random.yaml
+
+quickstart:
+	$(BIN)/gfnmat run experiments/quickstart.yaml
+
+random-search:
+	$(BIN)/gfnmat run --quiet experiments/quickstart-random.yaml
 
 test: install
 	$(BIN)/pytest

@@ -47,7 +47,7 @@ class ProposerConfig(Value):
     kind: Literal["gflownet", "random"] = "gflownet"
     pool: int = Field(default=1000, ge=1)
     trajectories: int = Field(default=8000, ge=1)
-    sharpness: float = Field(default=12.0, gt=0)
+    sharpness: float = Field(default=10.0, gt=0)
 
 
 class SurrogateConfig(Value):

@@ -3,12 +3,11 @@
 python experiments/benchmarks/magpie.py
 """
 
-import os
-import platform
 import time
 
 import numpy as np
 import torch
+from machine import describe
 from matminer.featurizers.composition import ElementProperty
 from pymatgen.core import Composition, Element
 
@@ -30,10 +29,7 @@ def random_counts(n: int, seed: int, most_elements: int = 8) -> torch.Tensor:
 
 def main() -> None:
     """Print the comparison."""
-    print(
-        f"machine: {platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
-        f"{torch.get_num_threads()} torch threads, torch {torch.__version__}, float64"
-    )
+    print(describe("matminer"), "float64")
     counts = random_counts(N_COMPARED, seed=0)
     symbols = [Element.from_Z(number).symbol for number in range(1, N_ELEMENTS + 1)]
     formulas = [

@@ -9,7 +9,7 @@ squared posterior correlation of the rung with the target, after Huang et al., S
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from botorch.acquisition import AcquisitionFunction, MCAcquisitionObjective
 
 N_SAMPLES = 64
+CONFIRMED = 0.5  # share of what a lower rung was asked about that is then asked of the target as well
 REFERENCE = -0.1  # of the hypervolume: a tenth of the measured range below the worst of each objective
 AT_ONCE = 512  # candidates scored in one batch
-SHORTLIST = 256  # candidates scored again after each pick; the others were far from the best at the first
+SHORTLIST = 96  # candidates scored again after each pick; the others were far from the best at the first
 
 
 @dataclass(frozen=True)
@@ -47,26 +48,16 @@ class Pick:
     share: float
 
 
-@dataclass(frozen=True)
-class Prices:
-    """What an evaluation at each rung costs the campaign.
+def prices(costs: Sequence[float]) -> Tensor:
+    """What choosing each rung costs in the end, `rungs` float64.
 
-    A place in a batch has a price too: the part of the budget that a round leaves for it. Without it, a rung that
-    costs almost nothing would always fill the batch, however little it tells.
-
-    Attributes:
-        costs: declared cost of each rung.
-        place: price of a place in the batch.
+    The declared cost, and for a rung below the target the part of the target's cost that confirming its promises
+    takes. Without that part, a rung that costs almost nothing would fill every batch, however little it tells.
     """
-
-    costs: tuple[float, ...]
-    place: float
-
-    @classmethod
-    def of(cls, costs: tuple[float, ...], budget: float, rounds: int | None, batch_size: int) -> Prices:
-        """The place's price is what the budget leaves for each; a twentieth of the target if rounds are unlimited."""
-        place = costs[-1] / 20 if rounds is None else min(costs[-1], budget / (rounds * batch_size))
-        return cls(costs=costs, place=place)
+    declared = torch.tensor(list(costs), dtype=torch.float64)
+    confirmation = torch.full_like(declared, CONFIRMED * costs[-1])
+    confirmation[-1] = 0.0
+    return declared + confirmation
 
 
 def select(
@@ -77,7 +68,7 @@ def select(
     open_pairs: Tensor,
     measured: Tensor,
     pending: Tensor,
-    prices: Prices,
+    costs: Sequence[float],
     n: int,
     budget: float,
     seed: int,
@@ -92,20 +83,24 @@ def select(
         open_pairs: which pairs may be picked, `pool x rungs` booleans.
         measured: features of the candidates that improvement is measured against, `k x d`, k at least 1.
         pending: features of the candidates whose results are awaited, `p x d`.
-        prices: what each rung costs.
+        costs: declared cost of each rung.
         n: most pairs to pick.
         budget: what the picks may cost together.
         seed: fixes the quasi-random samples.
     """
     shares = torch.stack([_share_bought(surrogate, goals, pool, rung) for rung in range(open_pairs.shape[1])], dim=1)
-    log_price = (torch.tensor(prices.costs, dtype=torch.float64) + prices.place).log().to(shares.device)
+    log_price = prices(costs).log().to(shares.device)
     improvement = _Improvement(surrogate, goals, scale, measured, seed)
     log_improvement = improvement(pool, pending)
-    candidates = log_improvement.topk(min(SHORTLIST, len(pool))).indices
-    open_pairs, costs = open_pairs.clone(), torch.tensor(prices.costs, dtype=torch.float64, device=shares.device)
+    candidates = log_improvement.topk(min(max(SHORTLIST, 4 * n), len(pool))).indices
+    open_pairs = open_pairs.to(shares.device, copy=True)
+    declared = torch.tensor(list(costs), dtype=torch.float64, device=shares.device)
+    # what a lower rung promises is of no use once the target cannot be paid any more
+    kept_back = torch.full_like(declared, costs[-1] if budget >= costs[-1] else 0.0)
+    kept_back[-1] = 0.0
     picks: list[Pick] = []
     while len(picks) < n:
-        payable = open_pairs[candidates] & (costs <= budget + 1e-9)[None]
+        payable = open_pairs[candidates] & (declared + kept_back <= budget + 1e-9)[None]
         if not bool(payable.any()):
             break
         if picks:
@@ -117,7 +112,7 @@ def select(
         index = int(candidates[row])
         picks.append(Pick(index, rung, float(log_improvement[index]), float(shares[index, rung])))
         open_pairs[index] = False
-        budget -= prices.costs[rung]
+        budget -= costs[rung]
     return picks
 
 

@@ -63,9 +63,9 @@ class Goals:
         for constraint in self.problem.constraints:
             column = self.problem.properties.index(constraint.property)
             standard = torch.distributions.Normal(mean[..., column], sd[..., column].clamp(min=1e-9))
-            upper = 1.0 if constraint.max is None else standard.cdf(torch.tensor(constraint.max).to(mean))
-            lower = 0.0 if constraint.min is None else standard.cdf(torch.tensor(constraint.min).to(mean))
-            log_probability = log_probability + (upper - torch.as_tensor(lower)).clamp(min=1e-12).log()
+            upper = mean.new_tensor(1.0) if constraint.max is None else standard.cdf(mean.new_tensor(constraint.max))
+            lower = mean.new_tensor(0.0) if constraint.min is None else standard.cdf(mean.new_tensor(constraint.min))
+            log_probability = log_probability + (upper - lower).clamp(min=1e-12).log()
         return log_probability
 
     def non_dominated(self, utilities: Tensor) -> Tensor:

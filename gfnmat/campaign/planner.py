@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import surrogates
-from gfnmat.campaign.acquisition import Pick, Prices, select
+from gfnmat.campaign.acquisition import Pick, select
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.history import History
 from gfnmat.campaign.records import Choice, RoundRecord, Suggestion
@@ -158,7 +158,6 @@ class Planner:
         seed: int,
     ) -> tuple[Choice, ...]:
         features = learned.features(pool.counts)
-        limits = self.config.budget
         picks = select(
             surrogate=learned.surrogate,
             goals=self.goals,
@@ -167,12 +166,7 @@ class Planner:
             open_pairs=open_pairs,
             measured=learned.features_of([m.suggestion for m in history.at_target()]),
             pending=learned.features_of(history.outstanding),
-            prices=Prices.of(
-                tuple(f.cost for f in self.config.fidelities),
-                limits.cost,
-                limits.rounds,
-                self.config.acquisition.batch_size,
-            ),
+            costs=[fidelity.cost for fidelity in self.config.fidelities],
             n=n,
             budget=budget,
             seed=seed,

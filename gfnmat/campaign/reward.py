@@ -14,8 +14,8 @@ from surrogates import MagpieFeatures, Surrogate
 
 OPTIMISM = 1.0  # standard deviations added to a prediction: what is uncertain may be better than it seems
 N_PREFERENCES = 8
-LEAST_LOG_PROBABILITY = -8.0  # a constraint that surely fails is no worse than this, so that log R stays bounded
-REFUSED = -10.0  # added where the target oracle cannot answer at all
+LEAST_LOG_PROBABILITY = -6.0  # a constraint that surely fails is no worse than this, so that log R stays bounded
+REFUSED = -6.0  # added where the target oracle cannot answer at all
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class SurrogateReward:
     def _scalarised(self, normalised: Tensor) -> Tensor:
         n_objectives = normalised.shape[-1]
         missed = (1 - normalised)[:, None, :] * self.preferences[None] * n_objectives
-        return (1 - missed.amax(-1)).amax(-1).clamp(-1.0, 2.0)
+        return (1 - missed.amax(-1)).amax(-1).clamp(-0.5, 1.5)
 
 
 def draw_preferences(n_objectives: int, seed: int) -> Tensor:
