@@ -16,7 +16,8 @@ from gfnmat.campaign.planner import Plan, Planner
 from gfnmat.campaign.provenance import provenance
 from gfnmat.campaign.records import Answer, Suggestion
 from gfnmat.campaign.results import answers_from
-from gfnmat.campaign.store import SqlStore
+from gfnmat.campaign.sql_store import SqlStore
+from gfnmat.campaign.store import Store
 from gfnmat.config import CampaignConfig, ConfigError, ProposerConfig, load
 from gfnmat.problem import Problem
 from gfnmat.proposers.proposer import Proposer
@@ -88,7 +89,7 @@ class Campaign:
     Open one with `Campaign.open`.
     """
 
-    def __init__(self, config: CampaignConfig, store: SqlStore) -> None:
+    def __init__(self, config: CampaignConfig, store: Store) -> None:
         self.config = config
         self.problem: Problem = config.problem
         self.space = _space(config)

@@ -1,0 +1,131 @@
+"""What every store promises; any other implementation can be run through `StoreContract`."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pymatgen.core import Lattice, Structure
+
+from gfnmat.campaign.records import Answer, Choice, RoundRecord
+from gfnmat.campaign.sql_store import SqlStore
+from gfnmat.campaign.store import Store, StoreError
+
+LADDER = ["cheap", "dear"]
+IDENTITY = {"seed": 0, "space": {"elements": ["Li", "O"]}}
+MGO = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.21), ["Mg", "O"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+
+
+def choice(formula: str = "MgO", rung: int = 1) -> Choice:
+    return Choice(formula, rung, cost=1.5, means={"density": 3.5}, sds={"density": 0.2}, why="it looks light")
+
+
+class StoreContract:
+    """Subclass it with a fixture `reopened`: each call opens the same place anew."""
+
+    @pytest.fixture
+    def store(self, reopened: Callable[[], Store]) -> Store:
+        opened = reopened()
+        opened.open("mine", IDENTITY, {"torch": "2.13"})
+        return opened
+
+    @pytest.fixture
+    def again(self, reopened: Callable[[], Store]) -> Callable[[], Store]:
+        def open_again() -> Store:
+            opened = reopened()
+            opened.open("mine", IDENTITY, {"torch": "a later one"})
+            return opened
+
+        return open_again
+
+    def test_a_new_store_is_empty(self, store: Store) -> None:
+        assert store.suggestions() == []
+        assert store.measurements() == []
+        assert store.rounds() == []
+        assert store.structures() == {}
+        assert store.proposer_state() is None
+
+    def test_what_was_issued_is_there_for_the_next_process(self, store: Store, again: Callable[[], Store]) -> None:
+        record = RoundRecord(round=0, seconds=1.0, pool=10, distinct=0.5, loss=0.1, log_z=2.0)
+        issued = store.issue([choice(), choice("Li2O", 0)], LADDER, record, b"weights", 0, asked=False)
+        assert [s.id for s in issued] == sorted({s.id for s in issued})
+        assert [s.choice for s in issued] == [choice(), choice("Li2O", 0)]
+        assert again().suggestions() == issued
+        assert again().rounds() == [record]
+        assert again().proposer_state() == b"weights"
+
+    def test_the_proposer_stands_as_after_the_last_round(self, store: Store) -> None:
+        for number, state in enumerate([b"first", b"second", b"third"]):
+            record = RoundRecord(round=number, seconds=0, pool=1, distinct=1)
+            store.issue([choice()], LADDER, record, state, number, asked=False)
+        assert store.proposer_state() == b"third"
+        assert [record.round for record in store.rounds()] == [0, 1, 2]
+
+    def test_what_was_told_is_there_for_the_next_process(self, store: Store, again: Callable[[], Store]) -> None:
+        first, second = store.issue([choice(), choice("Li2O")], LADDER, None, None, 0, asked=True)
+        done = Answer("done", {"density": 3.58}, {"density": 0.01}, structure=MGO, seconds=2.5)
+        failed = Answer("infeasible", error="it melts")
+        assert store.tell({second.id: failed, first.id: done}) == 2
+        kept = again().measurements()
+        assert [m.suggestion for m in kept] == [first, second]
+        assert [m.answer for m in kept] == [replace(done, structure=None), failed]
+        assert again().structures() == {first.id: MGO}
+
+    def test_telling_the_same_again_changes_nothing(self, store: Store) -> None:
+        (issued,) = store.issue([choice()], LADDER, None, None, 0, asked=True)
+        answer = Answer("done", {"density": 3.58}, seconds=2.5)
+        assert store.tell({issued.id: answer}) == 1
+        assert store.tell({issued.id: replace(answer, seconds=9.0)}) == 0
+        assert [m.answer for m in store.measurements()] == [answer]
+
+    @pytest.mark.parametrize("other", [Answer("done", {"density": 3.6}), Answer("infeasible", error="no")])
+    def test_a_different_answer_is_a_conflict_and_nothing_of_the_batch_is_kept(
+        self, store: Store, other: Answer
+    ) -> None:
+        first, second = store.issue([choice(), choice("Li2O")], LADDER, None, None, 0, asked=True)
+        store.tell({first.id: Answer("done", {"density": 3.58})})
+        with pytest.raises(StoreError, match="has been told already"):
+            store.tell({second.id: Answer("done", {"density": 2.0}), first.id: other})
+        assert [m.suggestion.id for m in store.measurements()] == [first.id]
+
+    def test_an_unknown_number_is_refused(self, store: Store) -> None:
+        store.issue([choice()], LADDER, None, None, 0, asked=True)
+        with pytest.raises(StoreError, match="never suggested"):
+            store.tell({12345: Answer("done", {"density": 1.0})})
+
+    def test_attempts_are_counted(self, store: Store) -> None:
+        first, second = store.issue([choice(), choice("Li2O")], LADDER, None, None, 0, asked=False)
+        store.count_attempt([first.id])
+        store.count_attempt([first.id, second.id])
+        assert [s.attempts for s in store.suggestions()] == [2, 1]
+
+    def test_the_provenance_is_of_the_start(self, store: Store, again: Callable[[], Store]) -> None:
+        store.issue([choice()], LADDER, None, None, 0, asked=True)
+        assert again().provenance() == {"torch": "2.13"}
+
+    def test_another_campaign_is_refused(self, store: Store, reopened: Callable[[], Store]) -> None:
+        store.issue([choice()], LADDER, None, None, 0, asked=True)
+        with pytest.raises(StoreError, match=r"belongs to campaign 'mine'.* in seed"):
+            reopened().open("yours", {**IDENTITY, "seed": 1}, {})
+
+
+class TestSqlite(StoreContract):
+    """The default store."""
+
+    @pytest.fixture
+    def reopened(self, tmp_path: Path) -> Callable[[], Store]:
+        return lambda: SqlStore(f"sqlite:///{tmp_path / 'folder' / 'campaign.db'}")
+
+    def test_a_store_of_another_schema_is_refused(self, store: Store, tmp_path: Path) -> None:
+        import sqlite3
+
+        store.issue([choice()], LADDER, None, None, 0, asked=True)
+        with sqlite3.connect(tmp_path / "folder" / "campaign.db") as connection:
+            connection.execute("UPDATE campaign SET schema_version = 99")
+        with pytest.raises(StoreError, match="has schema 99 and this gfnmat reads 1"):
+            SqlStore(f"sqlite:///{tmp_path / 'folder' / 'campaign.db'}").open("mine", IDENTITY, {})
+
+    def test_a_password_is_never_shown(self) -> None:
+        with pytest.raises(StoreError) as refused:
+            SqlStore("nothing://me:secret@host/db")
+        assert "secret" not in str(refused.value)

@@ -1,0 +1,88 @@
+"""The campaign file: what is wrong, where, and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+
+from gfnmat.config import ConfigError, load
+
+GOOD = """\
+name: good
+space:
+  elements: [Li, O]
+objectives:
+  - {property: density, goal: minimize}
+fidelities:
+  - {name: only, oracle: pauling, cost: 1}
+budget: {cost: 10}
+"""
+
+
+def test_defaults_fill_what_is_not_said(tmp_path: Path) -> None:
+    config = load(_written(tmp_path, GOOD))
+    assert config.space.n_elements == (2, 3)
+    assert config.acquisition.batch_size == 8
+    assert config.store_url == "sqlite:///runs/good/campaign.db"
+    assert config.folder == tmp_path
+
+
+def test_the_name_of_the_file_is_the_name_of_the_campaign(tmp_path: Path) -> None:
+    assert load(_written(tmp_path, GOOD.replace("name: good\n", ""))).name == "campaign"
+
+
+def test_a_mapping_is_as_good_as_a_file() -> None:
+    content = {
+        "space": {"elements": ["Li", "O"]},
+        "objectives": [{"property": "density", "goal": "minimize"}],
+        "fidelities": [{"name": "only", "oracle": "pauling", "cost": 1}],
+        "budget": {"cost": 10},
+    }
+    assert load(content).problem.target.name == "only"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reasons"),
+    [
+        ("elements:", "element:", ["line 3", "space.element is not a key", "did you mean elements"]),
+        ("goal: minimize", "goal: minimise", ["line 5", "'minimise'", "minimize, maximize, target", "did you mean"]),
+        ("cost: 1}", "cost: -1}", ["line 7", "cost is -1", "greater than 0"]),
+        ("cost: 1}", "cost: nan}", ["line 7", "cost is 'nan'"]),
+        ("cost: 10", "cost: 0.5", ["does not pay for the cheapest evaluation, only at 1"]),
+        ("budget: {cost: 10}", "", ["budget is required and missing"]),
+        ("budget:", "buget:", ["line 8", "buget is not a key", "did you mean budget"]),
+        ("elements: [Li, O]", "elements: []", ["line 3", "at least 1 item"]),
+        ("elements: [Li, O]", "n_atoms: [1, two]", ["line 3", "n_atoms"]),
+        ("goal: minimize", "goal: target", ["a window goes with the goal target"]),
+        ("name: good", "name: [good", ["this is not YAML"]),
+        ("name: good", "name: ../good", ["line 1", "name is '../good'"]),
+        ("pauling, cost: 1}", "pauling, cost: 1}\n  - {name: only, oracle: pauling, cost: 2}", ["only named twice"]),
+        ("pauling, cost: 1}", "pauling, cost: 1}\n  - {name: b, oracle: pauling, cost: 0.5}", ["cheapest first"]),
+    ],
+)
+def test_a_fault_is_named_with_its_line_and_what_is_allowed(
+    tmp_path: Path, old: str, new: str, reasons: list[str]
+) -> None:
+    assert old in GOOD
+    with pytest.raises(ConfigError) as refused:
+        load(_written(tmp_path, GOOD.replace(old, new, 1)))
+    for reason in ["campaign.yaml", *reasons]:
+        assert reason in str(refused.value)
+
+
+def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(_written(tmp_path, GOOD.replace("elements", "element").replace("minimize", "small")))
+    assert len(str(refused.value).splitlines()) >= 2
+
+
+def test_a_missing_file_and_a_file_without_a_campaign_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(tmp_path / "nothing.yaml")
+    with pytest.raises(ConfigError, match="holds no campaign"):
+        load(_written(tmp_path, "- 1\n- 2\n"))
+
+
+def _written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "campaign.yaml"
+    path.write_text(text)
+    return path
