@@ -42,12 +42,14 @@ class ProposerConfig(Value):
         trajectories: sentences the GFlowNet is trained on in each round.
         sharpness: how much the sampler prefers good candidates: the log reward spans this much from the worst to
             the best measured.
+        device: where the sampler lives, for example `cpu` or `cuda`.
     """
 
     kind: Literal["gflownet", "random"] = "gflownet"
     pool: int = Field(default=1000, ge=1)
     trajectories: int = Field(default=8000, ge=1)
     sharpness: float = Field(default=10.0, gt=0)
+    device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?|mps|xpu)$")
 
 
 class SurrogateConfig(Value):

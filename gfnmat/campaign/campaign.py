@@ -8,6 +8,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from gfnmat.campaign import frames
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.history import History
@@ -155,6 +157,8 @@ class Campaign:
         rung = None if fidelity is None else self.problem.rung(fidelity)
         self._restore_proposer()
         history, number = self._history(), len(self._store.rounds())
+        if rung is None and not history.at_target():
+            rung = len(self.problem.fidelities) - 1  # nothing tells the rungs apart yet
         plan = self._planner.plan(history, n=n, round_number=number, only_rung=rung)
         issued = self._issue(plan, number, asked=True)
         return frames.suggestions_frame(issued, self._fidelity_names, self.problem.properties)
@@ -314,4 +318,8 @@ def _proposer(config: ProposerConfig, space: CompositionSpace, seed: int) -> Pro
         return RandomProposer(space)
     from gfnmat.proposers.gflownet import GFlowNetProposer
 
-    return GFlowNetProposer(space, trajectories=config.trajectories, seed=seed)
+    try:
+        torch.empty(0, device=config.device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"proposer: device {config.device} is not on this machine ({error}); try cpu.") from None
+    return GFlowNetProposer(space, trajectories=config.trajectories, seed=seed, device=config.device)

@@ -84,7 +84,7 @@ def rounds_frame(records: Sequence[RoundRecord], history: History) -> pd.DataFra
 
     progress = _progress(history)
     by_round: Mapping[int, list[Suggestion]] = {
-        r.round: [s for s in history.suggestions if s.round == r.round and not s.asked] for r in records
+        r.round: [s for s in history.suggestions if s.round == r.round] for r in records
     }
     rows, spent = [], 0.0
     for record in records:

@@ -120,8 +120,10 @@ class GFlowNet:
             progress: called after each step with the sentences drawn so far and the loss.
 
         Raises:
-            ValueError: the reward has another shape, or is not finite.
+            ValueError: the reward has another shape or is not finite, or `trajectories` is less than 1.
         """
+        if trajectories < 1:
+            raise ValueError(f"trajectories is {trajectories}; train on at least one.")
         settings = training or Training()
         steps = max(1, -(-trajectories // settings.batch_size))
         with self._lock:

@@ -30,7 +30,7 @@ class GFlowNetProposer:
         record = None if log_reward is None else self.flow.fit(log_reward, trajectories=self.trajectories)
         found, distinct = self.flow.sample_distinct(n)
         return Proposal(
-            candidates=found,
+            candidates=found.to("cpu"),
             distinct=distinct,
             loss=_final_loss(record) if record else None,
             log_z=self.flow.log_z if record else None,

@@ -14,7 +14,7 @@ class Proposal:
     """Distinct candidates, and how they came about.
 
     Attributes:
-        candidates: the proposals, none twice.
+        candidates: the proposals, none twice, on the CPU.
         distinct: share of the draws that were distinct.
         loss: the sampler's mean loss over the last tenth of its training; None if it was not trained.
         log_z: its estimate of the log of the sum of the reward; None if it was not trained.

@@ -48,6 +48,10 @@ class Candidates:
             index = [index]
         return Candidates(self.counts[index])
 
+    def to(self, device: torch.device | str) -> Candidates:
+        """The same candidates on another device."""
+        return Candidates(self.counts.to(device))
+
     @cached_property
     def compositions(self) -> tuple[Composition, ...]:
         """The reduced compositions as pymatgen objects."""

@@ -253,6 +253,8 @@ def test_opening_and_reading_writes_nothing(open_campaign: Opener, tmp_path: Pat
         ({"space": {"elements": ["Li", "Na"]}}, "space: no neutral composition"),
         ({"budget": {"cost": 0.05}}, "does not pay for the cheapest"),
         ({"constraints": [{"property": "density"}]}, "needs min or max"),
+        ({"proposer": {"device": "cuda:99"}}, "cuda:99 is not on this machine"),
+        ({"proposer": {"device": "abacus"}}, "device"),
     ],
 )
 def test_a_campaign_that_cannot_run_is_refused_at_once(
@@ -277,3 +279,9 @@ def test_the_random_comparator_evaluates_at_the_target_alone(open_campaign: Open
     campaign.run()
     assert set(campaign.measurements().fidelity) == {"real"}
     assert campaign.status().spent == 20
+
+
+def test_an_ask_without_any_knowledge_gives_no_more_than_was_asked_for(open_campaign: Opener) -> None:
+    first = open_campaign().ask(3)
+    assert len(first) == 3
+    assert set(first.fidelity) == {"real"}
