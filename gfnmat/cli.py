@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gfnmat.campaign import Campaign
 
 SUMMARY_ROWS = 10
+DEFAULT_ASK = 8
 
 app = typer.Typer(
     name="gfnmat",
@@ -85,38 +86,46 @@ def run(
     """Close the loop until the budget is spent; interruptible, resumes by itself."""
     with user_input():
         campaign = _open(file, store)
-    url = _store(campaign)
+    url = campaign.store_url
     try:
-        with progress_display(quiet) as listener:
-            campaign.run(listener)
+        with user_input(), progress_display(quiet) as listener:
+            reason = campaign.run(listener)
     except KeyboardInterrupt:
         typer.echo(f"Interrupted. Everything told so far is kept in {url}; the same command resumes.", err=True)
         raise typer.Exit(130) from None
-    status = campaign.status()
+    with user_input():
+        status, best = campaign.status(), campaign.pareto()
     rounds = f"{status.rounds_done} round{'' if status.rounds_done == 1 else 's'}"
-    typer.echo(f"{status.name}: {rounds}, cost {status.spent:.4g} of {status.budget:.4g}.")
-    _show_pareto(campaign, limit=SUMMARY_ROWS)
+    typer.echo(f"{status.name}: {rounds}, cost {status.spent:.4g} of {status.budget:.4g}; {reason}.")
+    _show_pareto(campaign, best, limit=SUMMARY_ROWS)
     typer.echo(f"Everything is in {url}; `gfnmat report {file}` shows it.")
 
 
 @app.command()
 def ask(
     file: CampaignFile,
-    n: Annotated[int, typer.Option("-n", help="How many.", min=1)] = 8,
+    n: Annotated[int | None, typer.Option("-n", help="How many. [8]", min=1)] = None,
     fidelity: Annotated[str | None, typer.Option(help="The rung to suggest for; otherwise any.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A CSV file to fill in and tell.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Nothing new: list what has no result yet.")] = False,
     store: StoreUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """Suggest what to evaluate next; the cost is reserved until the results are told."""
     with user_input():
+        if again and (n is not None or fidelity is not None):
+            raise ValueError("--again lists all that has no result yet; leave out -n and --fidelity.")
         campaign = _open(file, store)
-        _make_folder(output)
-        suggestions = campaign.ask(n, fidelity)
         if output:
-            suggestions.to_csv(output, index=False)
+            _check_writable(output)  # what cannot be written must not be issued
+        suggestions = campaign.outstanding() if again else campaign.ask(DEFAULT_ASK if n is None else n, fidelity)
+        if output and not suggestions.empty:
+            to_fill_in = dict.fromkeys((*campaign.problem.properties, "status"), "")
+            suggestions.assign(**to_fill_in).to_csv(output, index=False)
     if as_json:
         _echo_json(suggestions)
+    elif suggestions.empty and again:
+        typer.echo("Nothing is outstanding: every suggestion has its result.")
     elif suggestions.empty:
         typer.echo("No suggestion: the budget or the space gives no more.")
     elif output:
@@ -129,12 +138,13 @@ def ask(
 def tell(
     file: CampaignFile,
     results: Annotated[Path, typer.Argument(metavar="RESULTS.csv", help="One row a result: id and properties.")],
+    correct: Annotated[bool, typer.Option("--correct", help="Supersede results that were told wrongly.")] = False,
     store: StoreUrl = None,
 ) -> None:
     """Keep results; telling the same again changes nothing."""
     with user_input():
         table = _read_results(results)
-        new = _open(file, store).tell(table)
+        new = _open(file, store).tell(table, correct=correct)
     typer.echo(f"{new} new of {len(table)} results.")
 
 
@@ -146,18 +156,19 @@ def status(file: CampaignFile, store: StoreUrl = None, as_json: AsJson = False) 
     with user_input():
         campaign = _open(file, store)
         found = campaign.status()
-        url = _store(campaign)
     if as_json:
         import json
 
-        typer.echo(json.dumps({**asdict(found), "store": url}, indent=2))
+        typer.echo(json.dumps(asdict(found), indent=2))
         return
     limit = f" of at most {found.rounds}" if found.rounds else ""
     best = ", ".join(f"{name} {value:.4g}" for name, value in (found.best or {}).items()) or "none yet"
     typer.echo(f"{found.name}: {'finished' if found.finished else 'open'}, {found.rounds_done} rounds{limit}")
-    typer.echo(f"cost {found.spent:.4g} of {found.budget:.4g}, {found.outstanding} outstanding")
+    hint = f"; `gfnmat ask {file} --again` lists them" if found.outstanding else ""
+    typer.echo(f"cost {found.spent:.4g} of {found.budget:.4g}")
+    typer.echo(f"outstanding: {found.outstanding}{hint}")
     typer.echo(f"best: {best}")
-    typer.echo(f"store: {url}")
+    typer.echo(f"store: {found.store}")
     states = sorted({state for counts in found.counts.values() for state in counts})
     rows = [{"fidelity": name, **{s: counts.get(s, 0) for s in states}} for name, counts in found.counts.items()]
     if states:
@@ -174,15 +185,16 @@ def pareto(
     """Show the best that was measured: what no other result beats."""
     with user_input():
         campaign = _open(file, store)
+        best = campaign.pareto()
         if output:
-            _make_folder(output)
-            campaign.pareto().to_csv(output, index=False)
+            output.parent.mkdir(parents=True, exist_ok=True)
+            best.to_csv(output, index=False)
     if as_json:
-        _echo_json(campaign.pareto())
+        _echo_json(best)
     elif output:
         typer.echo(f"The Pareto set is in {output}.")
     else:
-        _show_pareto(campaign)
+        _show_pareto(campaign, best)
 
 
 @app.command()
@@ -254,15 +266,13 @@ def _open(file: Path, store: str | None) -> Campaign:
     return Campaign.open(file, store=store)
 
 
-def _store(campaign: Campaign) -> str:
-    from gfnmat.report.labels import public_url
-
-    return public_url(campaign.status().store)
-
-
-def _make_folder(path: Path | None) -> None:
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+def _check_writable(path: Path) -> None:
+    """Raises OSError if a file cannot be written; its content, if it has any, stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    is_new = not path.exists()
+    path.open("a").close()
+    if is_new:
+        path.unlink()
 
 
 def _read_results(path: Path) -> pd.DataFrame:
@@ -287,10 +297,9 @@ def _show(frame: pd.DataFrame, title: str | None = None) -> None:
     show_table([str(column) for column in frame.columns], frame.to_dict("records"), title)
 
 
-def _show_pareto(campaign: Campaign, limit: int | None = None) -> None:
+def _show_pareto(campaign: Campaign, best: pd.DataFrame, limit: int | None = None) -> None:
     from gfnmat.report.labels import label
 
-    best = campaign.pareto()
     if best.empty:
         typer.echo("Nothing was measured yet that meets the constraints.")
         return

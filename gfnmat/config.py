@@ -6,13 +6,15 @@ import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from gfnmat.problem import Budget, Constraint, Fidelity, Objective, Problem, Value
+
+IDENTITY = ("seed", "space", "objectives", "constraints", "fidelities")
 
 
 class ConfigError(ValueError):
@@ -30,7 +32,7 @@ class SpaceConfig(Value):
     require: tuple[str, ...] = ()
     forbid: tuple[str, ...] = ()
     consensus: int = 3
-    commonality: Literal["low", "medium", "high", "main"] | float = "low"
+    commonality: Literal["low", "medium", "high", "main"] | Annotated[float, Field(ge=0, le=100)] = "low"
 
 
 class ProposerConfig(Value):
@@ -55,7 +57,7 @@ class ProposerConfig(Value):
 class SurrogateConfig(Value):
     """What is learned from the measurements."""
 
-    kind: str = "multi_fidelity_gp"
+    kind: Literal["multi_fidelity_gp"] = "multi_fidelity_gp"
 
 
 class AcquisitionConfig(Value):
@@ -108,6 +110,16 @@ class CampaignConfig(Value):
         )
 
     @property
+    def identity(self) -> dict[str, Any]:
+        """What makes it this campaign and no other: a store is of one identity. All else may change on the way."""
+        return self.model_dump(mode="json", include=set(IDENTITY), fallback=_name_of)
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """All of it as plain values, for the record."""
+        return self.model_dump(mode="json", fallback=_name_of)
+
+    @property
     def output_folder(self) -> Path:
         """Where reports and exports go: `output`, or `runs/NAME`."""
         return Path(self.output) if self.output else Path("runs") / self.name
@@ -116,6 +128,11 @@ class CampaignConfig(Value):
     def store_url(self) -> str:
         """Where the campaign lives: `store`, or a SQLite file in the output folder."""
         return self.store or f"sqlite:///{self.output_folder / 'campaign.db'}"
+
+
+def _name_of(thing: Any) -> str:
+    """What stands for a user's function or data frame where only plain values can be kept."""
+    return f"{getattr(thing, '__module__', '')}:{getattr(thing, '__qualname__', type(thing).__name__)}"
 
 
 def load(source: str | Path | Mapping[str, Any]) -> CampaignConfig:
@@ -136,6 +153,8 @@ def load(source: str | Path | Mapping[str, Any]) -> CampaignConfig:
     except MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise ConfigError(f"{path}: {line}this is not YAML: {error.problem}.") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: this is not a text file in UTF-8: {str(error).splitlines()[0]}.") from None
     if not isinstance(document, Mapping):
         raise ConfigError(f"{path}: holds no campaign; `gfnmat init` writes an example.")
     content = {"name": re.sub(r"[^\w .-]", "-", path.stem), **document}

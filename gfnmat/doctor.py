@@ -95,11 +95,10 @@ def _store(campaign: Path, url: str) -> Finding:
     from sqlalchemy.engine import make_url
 
     from gfnmat.campaign import Campaign
-    from gfnmat.report.labels import public_url
 
     try:
-        name = public_url(url)
         address = make_url(url)
+        name = address.render_as_string(hide_password=True)
         # opening a store starts it, and a doctor leaves no trace
         if address.get_backend_name() == "sqlite" and not Path(str(address.database)).exists():
             return Finding("store", name, True, True, "not started yet")

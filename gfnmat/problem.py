@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class Value(BaseModel):
     """A frozen value that admits no unknown field."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Objective(Value):
@@ -65,11 +65,11 @@ class Fidelity(Value):
         cost: what one evaluation costs, in the unit of the budget.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
 
     name: str
     oracle: str
-    cost: float = Field(gt=0, allow_inf_nan=False)
+    cost: float = Field(gt=0)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class Budget(Value):
         rounds: most rounds of proposing, selecting and evaluating; None sets no bound.
     """
 
-    cost: float = Field(gt=0, allow_inf_nan=False)
+    cost: float = Field(gt=0)
     rounds: int | None = Field(default=None, ge=1)
 
 
@@ -112,6 +112,11 @@ class Problem(Value):
             raise ValueError(
                 f"budget: cost {self.budget.cost:g} does not pay for the cheapest evaluation, "
                 f"{names[0]} at {costs[0]:g}; allow at least that"
+            )
+        if self.budget.cost < costs[-1]:
+            raise ValueError(
+                f"budget: cost {self.budget.cost:g} does not pay for one evaluation at the target, {names[-1]} at "
+                f"{costs[-1]:g}, and only the target's word counts; allow at least that"
             )
         return self
 

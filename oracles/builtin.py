@@ -26,16 +26,22 @@ def chgnet(
     max_atoms: int = 100,
     max_force: float = 0.05,
     steps: int = 200,
-    seconds: float = 30.0,
+    seconds: float = 300.0,
     device: str | None = None,
 ) -> Oracle:
-    """Build CHGNet; `max_force` (eV/A), `steps` and `seconds` limit a relaxation."""
+    """Build CHGNet; `max_force` (eV/A) and `steps` end a relaxation, and `seconds` guards against one that hangs.
+
+    Raises ValueError for an unknown protocol, and for a `device` that is not on this machine.
+    """
     from oracles.potential.chgnet import CHGNetPotential
     from oracles.potential.oracle import ANSWERS, PotentialOracle
     from oracles.potential.relaxation import Limits
+    from oracles.potential.torch_faults import require_device
 
     if protocol not in ANSWERS:
         raise ValueError(unknown("protocol of the oracle chgnet", protocol, list(ANSWERS)))
+    if device is not None:
+        require_device(device)
     return PotentialOracle(
         CHGNetPotential(device),
         protocol,  # type: ignore[arg-type]

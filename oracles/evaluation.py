@@ -22,6 +22,16 @@ class InfeasibleError(ValueError):
     """The material cannot be evaluated; its message says why."""
 
 
+class UnavailableError(OSError):
+    """The machine or the installation cannot evaluate anything now; its message says why."""
+
+
+def described(reason: Exception) -> str:
+    """Return an exception's message, led by its type unless it is one of this module's."""
+    own = isinstance(reason, InfeasibleError | UnavailableError)
+    return str(reason) if own else f"{type(reason).__name__}: {reason}"
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """One oracle's answer for one material.
@@ -110,6 +120,5 @@ class Evaluation:
     @classmethod
     def failed(cls, reason: Exception, *, seconds: float = 0.0) -> Evaluation:
         """Return the failure that an exception means: `MACHINE_FAULTS` are retryable, others infeasible."""
-        message = str(reason) if isinstance(reason, InfeasibleError) else f"{type(reason).__name__}: {reason}"
         make = cls.retryable if isinstance(reason, MACHINE_FAULTS) else cls.infeasible
-        return make(message, seconds=seconds)
+        return make(described(reason), seconds=seconds)

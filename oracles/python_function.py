@@ -29,9 +29,10 @@ class PythonFunction:
     properties: the properties that it answers.
     path: a folder in which the module is looked up first, while it is imported.
 
-    A dict maps properties to numbers. An exception in the list fails its own material: `OSError`,
-    `MemoryError` and `TimeoutError` are retryable, all others infeasible. An exception that the function
-    raises, or a list of the wrong length, says nothing of any material: all are retryable.
+    A dict maps properties to numbers; what is not among `properties` is ignored. A dict with none of them is a
+    mistake of the function and not of the material, which is retryable. An exception in the list fails its own
+    material: `OSError`, `MemoryError` and `TimeoutError` are retryable, all others infeasible. An exception that
+    the function raises, or a list of the wrong length, says nothing of any material: all are retryable.
     """
 
     properties: tuple[str, ...]
@@ -72,15 +73,18 @@ class PythonFunction:
             return Evaluation.infeasible(
                 f"the function returned {type(answer).__name__}, not a dict or an exception", seconds=seconds
             )
-        if unknown := [name for name in answer if name not in self.properties]:
-            return Evaluation.infeasible(
-                f"the function returned {', '.join(map(str, unknown))}; declared are {', '.join(self.properties)}",
+        values = {name: value for name, value in answer.items() if name in self.properties}
+        if not values:
+            returned = ", ".join(map(str, answer)) or "nothing"
+            return Evaluation.retryable(
+                f"the function returned {returned}, and of the declared {', '.join(self.properties)} none: "
+                "correct it, or the `properties`",
                 seconds=seconds,
             )
-        for name, value in answer.items():
+        for name, value in values.items():
             if not isinstance(value, Real) or isinstance(value, bool):
                 return Evaluation.infeasible(f"{name} is {value!r}, not a number", seconds=seconds)
-        return Evaluation.judged(answer, seconds=seconds)
+        return Evaluation.judged(values, seconds=seconds)
 
 
 @contextmanager

@@ -71,6 +71,7 @@ def select(
     costs: Sequence[float],
     n: int,
     budget: float,
+    reserve: float,
     seed: int,
 ) -> list[Pick]:
     """Picks up to n pairs, one by one, each with the earlier ones pending.
@@ -86,28 +87,32 @@ def select(
         costs: declared cost of each rung.
         n: most pairs to pick.
         budget: what the picks may cost together.
+        reserve: what a pick below the target must leave of the budget; a promise that cannot be confirmed any more
+            is of no use.
         seed: fixes the quasi-random samples.
     """
     shares = torch.stack([_share_bought(surrogate, goals, pool, rung) for rung in range(open_pairs.shape[1])], dim=1)
     log_price = prices(costs).log().to(shares.device)
     improvement = _Improvement(surrogate, goals, scale, measured, seed)
-    log_improvement = improvement(pool, pending)
-    candidates = log_improvement.topk(min(max(SHORTLIST, 4 * n), len(pool))).indices
+    alone = improvement(pool, pending)
     open_pairs = open_pairs.to(shares.device, copy=True)
     declared = torch.tensor(list(costs), dtype=torch.float64, device=shares.device)
-    # what a lower rung promises is of no use once the target cannot be paid any more
-    kept_back = torch.full_like(declared, costs[-1] if budget >= costs[-1] else 0.0)
+    kept_back = torch.full_like(declared, reserve)
     kept_back[-1] = 0.0
+    candidates, log_improvement = alone.new_empty(0, dtype=torch.long), alone.clone()
     picks: list[Pick] = []
     while len(picks) < n:
-        payable = open_pairs[candidates] & (declared + kept_back <= budget + 1e-9)[None]
+        payable = open_pairs & (declared + kept_back <= budget + 1e-9)
         if not bool(payable.any()):
             break
+        if not bool(payable[candidates].any()):
+            ranked = torch.where(payable.any(1), alone, -torch.inf)
+            candidates = ranked.topk(min(max(SHORTLIST, 4 * n), int(payable.any(1).sum()))).indices
         if picks:
             taken = torch.cat([pending, pool[[pick.index for pick in picks]]])
             log_improvement[candidates] = improvement(pool[candidates], taken)
         score = log_improvement[candidates, None] + shares[candidates].clamp(min=1e-12).log() - log_price[None]
-        best = int(torch.where(payable, score, -torch.inf).argmax())
+        best = int(torch.where(payable[candidates], score, -torch.inf).argmax())
         row, rung = divmod(best, open_pairs.shape[1])
         index = int(candidates[row])
         picks.append(Pick(index, rung, float(log_improvement[index]), float(shares[index, rung])))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -19,7 +20,7 @@ from gfnmat.campaign.provenance import provenance
 from gfnmat.campaign.records import Answer, Suggestion
 from gfnmat.campaign.results import answers_from
 from gfnmat.campaign.sql_store import SqlStore
-from gfnmat.campaign.store import Store
+from gfnmat.campaign.store import AlreadyToldError, Store, StoreError
 from gfnmat.config import CampaignConfig, ConfigError, ProposerConfig, load
 from gfnmat.problem import Problem
 from gfnmat.proposers.proposer import Proposer
@@ -30,9 +31,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from pymatgen.core import Structure
 
-IDENTITY = ("seed", "space", "objectives", "constraints", "fidelities", "proposer", "surrogate", "acquisition")
 BATCH = 8  # materials given to an oracle at once: what an interruption can cost
 ATTEMPTS = 3
+
+
+class EvaluationError(ValueError):
+    """An oracle that fails for every material of a batch; the message is for the user."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +103,9 @@ class Campaign:
         self._goals = Goals(self.problem)
         self._store = store
         self._proposer = _proposer(config.proposer, self.space, config.seed)
-        self._planner = Planner(config, self._goals, self._proposer, self.space, self._ladder.screen)
-        kept = config.model_dump(mode="json")
-        store.open(config.name, {key: kept[key] for key in IDENTITY}, provenance())
+        self._planner = Planner(config, self._goals, self._proposer, self.space, self._ladder.screens)
+        if (kept := store.open(config.name, config.kept, provenance())) is not None:
+            _check_same_campaign(store.url, *kept, config)
 
     @classmethod
     def open(cls, source: str | Path | Mapping[str, Any], store: str | None = None) -> Campaign:
@@ -116,21 +120,32 @@ class Campaign:
             StoreError: the store belongs to another campaign.
         """
         config = load(source)
-        return cls(config, SqlStore(store or config.store_url))
+        try:
+            return cls(config, SqlStore(store or config.store_url))
+        except ConfigError as error:
+            named = "" if isinstance(source, Mapping) else f"{source}: "
+            raise ConfigError(f"{named}{error}") from None
 
-    def run(self, progress: Callable[[Progress], None] | None = None) -> None:
+    def run(self, progress: Callable[[Progress], None] | None = None) -> str:
         """Closes the loop until the budget or the rounds are spent; resumes what was interrupted.
 
         Args:
             progress: told of every step.
+
+        Returns:
+            Why it ended, for a person.
+
+        Raises:
+            EvaluationError: an oracle failed for every material of a batch. These stay outstanding, and running again
+                tries them again.
         """
         tell_of = progress or (lambda where: None)
         self._restore_proposer()
         while True:
             self._evaluate_outstanding(tell_of)
             history, number = self._history(), len(self._store.rounds())
-            if self._is_spent(history, number):
-                return
+            if (reason := self._end(history, number)) is not None:
+                return reason
             plan = self._planner.plan(
                 history,
                 n=self.config.acquisition.batch_size,
@@ -138,7 +153,7 @@ class Campaign:
                 say=lambda phase, h=history, n=number: tell_of(self._where(h, n, phase)),  # type: ignore[misc]
             )
             if not plan.choices:
-                return
+                return "no candidate is left that an oracle can answer and the budget pays for"
             self._issue(plan, number, asked=False)
 
     def ask(self, n: int, fidelity: str | None = None) -> pd.DataFrame:
@@ -163,17 +178,24 @@ class Campaign:
         issued = self._issue(plan, number, asked=True)
         return frames.suggestions_frame(issued, self._fidelity_names, self.problem.properties)
 
-    def tell(self, results: pd.DataFrame | Sequence[Mapping[str, Any]]) -> int:
+    def outstanding(self) -> pd.DataFrame:
+        """What was suggested and has no result yet, with the columns of `ask`."""
+        return frames.suggestions_frame(self._history().outstanding, self._fidelity_names, self.problem.properties)
+
+    def tell(self, results: pd.DataFrame | Sequence[Mapping[str, Any]], correct: bool = False) -> int:
         """Keeps results; returns how many were new. Telling the same again changes nothing.
+
+        A late result supersedes that the suggestion was withdrawn, and further properties complete what was told.
 
         Args:
             results: one row a result: id, one column a property, optionally status and error.
+            correct: let results that contradict what was told supersede it.
 
         Raises:
             ValueError: a row that cannot be kept; then nothing was written.
         """
         issued = {suggestion.id: suggestion for suggestion in self._store.suggestions()}
-        return self._store.tell(answers_from(results, issued, self._ladder.all_properties))
+        return self._store.tell(answers_from(results, issued, self._ladder.all_properties), correct=correct)
 
     def measurements(self) -> pd.DataFrame:
         """Everything that came back: id, formula, fidelity, status, cost, round, each property, seconds, error."""
@@ -195,7 +217,7 @@ class Campaign:
         return {suggestion.choice.formula: structures[suggestion.id] for suggestion in by_rung}
 
     def rounds(self) -> pd.DataFrame:
-        """One row a round: evaluations, spent, seconds, loss, log_z, pool, distinct, hypervolume, best."""
+        """One row a round of the loop: evaluations, spent, and the fields of `RoundRecord`."""
         return frames.rounds_frame(self._store.rounds(), self._history())
 
     def status(self) -> Status:
@@ -214,7 +236,7 @@ class Campaign:
             budget=self.config.budget.cost,
             outstanding=len(history.outstanding),
             counts=counts,
-            finished=not history.outstanding and self._is_spent(history, number),
+            finished=not history.outstanding and self._end(history, number) is not None,
             store=self._store.url,
             best=dict(best[1]) if best else None,
         )
@@ -222,6 +244,11 @@ class Campaign:
     def provenance(self) -> dict[str, str]:
         """What the campaign was started with: versions, platform, time."""
         return {**self._store.provenance(), "seed": str(self.config.seed)}
+
+    @property
+    def store_url(self) -> str:
+        """Where the campaign lives, without a password."""
+        return self._store.url
 
     @property
     def _fidelity_names(self) -> list[str]:
@@ -234,40 +261,57 @@ class Campaign:
         if (state := self._store.proposer_state()) is not None:
             self._proposer.restore(state)
 
-    def _is_spent(self, history: History, rounds: int) -> bool:
-        """Whether no further round can add to what is known of the target."""
-        if self.config.budget.rounds is not None and rounds >= self.config.budget.rounds:
-            return True
-        left = self.config.budget.cost - history.spent
-        needed = self.problem.target.cost
-        if needed > self.config.budget.cost:  # the target is out of reach: the rungs below are what there is
-            needed = self.problem.fidelities[0].cost
-        return left + 1e-9 < needed
+    def _end(self, history: History, rounds: int) -> str | None:
+        """Why no further round can add to what is known of the target; None if one can."""
+        budget = self.config.budget
+        if budget.rounds is not None and rounds >= budget.rounds:
+            return f"all {budget.rounds} rounds are done"
+        if budget.cost - history.spent + 1e-9 < self.problem.target.cost:
+            return f"what is left of the budget does not pay for another evaluation at {self.problem.target.name}"
+        return None
 
     def _issue(self, plan: Plan, number: int, asked: bool) -> list[Suggestion]:
-        return self._store.issue(
-            plan.choices, self._fidelity_names, plan.record, self._proposer.state(), number, asked=asked
-        )
+        record, state = (None, None) if asked else (plan.record, self._proposer.state())
+        return self._store.issue(plan.choices, self._fidelity_names, record, state, number, asked=asked)
 
     def _evaluate_outstanding(self, tell_of: Callable[[Progress], None]) -> None:
         """Evaluates what the loop issued and has no answer for; each batch is kept before the next begins."""
         while waiting := [s for s in self._history().outstanding if not s.asked]:
             by_rung = groupby(sorted(waiting, key=lambda s: (s.choice.rung, s.id)), key=lambda s: s.choice.rung)
             for rung, of_rung in by_rung:
-                issued = list(of_rung)
-                for start in range(0, len(issued), BATCH):
-                    self._evaluate(rung, issued[start : start + BATCH])
-                    history = self._history()
-                    tell_of(self._where(history, issued[0].round, "evaluate"))
+                for batch in _batches(list(of_rung)):
+                    self._evaluate(rung, batch)
+                    tell_of(self._where(self._history(), batch[0].round, "evaluate"))
 
     def _evaluate(self, rung: int, batch: Sequence[Suggestion]) -> None:
-        self._store.count_attempt([suggestion.id for suggestion in batch])
-        answers = self._ladder.evaluate(rung, [suggestion.choice.formula for suggestion in batch])
-        final: dict[int, Answer] = {}
-        for suggestion, answer in zip(batch, answers, strict=True):
-            if answer.status != "retryable" or suggestion.attempts + 1 >= ATTEMPTS:
-                final[suggestion.id] = answer
-        self._store.tell(final)
+        ids = [suggestion.id for suggestion in batch]
+        if len(batch) == 1 and batch[0].attempts >= ATTEMPTS:
+            self._keep({ids[0]: Answer("retryable", error=f"given up after {ATTEMPTS} attempts that did not end")})
+            return
+        self._store.count_attempt(ids)
+        try:
+            answers = self._ladder.evaluate(rung, [suggestion.choice.formula for suggestion in batch])
+            if len(batch) > 1 and all(answer.status == "retryable" for answer in answers):
+                raise EvaluationError(
+                    f"{self._fidelity_names[rung]} failed for every one of {len(batch)} materials: {answers[0].error}. "
+                    "They stay outstanding; once that is put right, the same command tries them again."
+                )
+        except (KeyboardInterrupt, EvaluationError):
+            self._store.count_attempt(ids, by=-1)
+            raise
+        self._keep(
+            {
+                suggestion.id: answer
+                for suggestion, answer in zip(batch, answers, strict=True)
+                if answer.status != "retryable" or suggestion.attempts + 1 >= ATTEMPTS
+            }
+        )
+
+    def _keep(self, answers: Mapping[int, Answer]) -> None:
+        """Tells the store one by one: what a person has told meanwhile stands."""
+        for number, answer in answers.items():
+            with suppress(AlreadyToldError):
+                self._store.tell({number: answer})
 
     def _where(self, history: History, number: int, phase: str) -> Progress:
         waiting = {suggestion.id for suggestion in history.outstanding}
@@ -301,6 +345,28 @@ class Campaign:
             unit = PROPERTIES[objective.property].unit if objective.property in PROPERTIES else ""
             parts.append(f"{objective.property} {values[objective.property]:.3g} {unit}".strip())
         return f"{', '.join(parts)} ({formula})"
+
+
+def _batches(waiting: Sequence[Suggestion]) -> Iterator[Sequence[Suggestion]]:
+    """Batches of those not tried yet; then one by one those whose attempt did not end, so that none costs another."""
+    fresh = [suggestion for suggestion in waiting if suggestion.attempts == 0]
+    for start in range(0, len(fresh), BATCH):
+        yield fresh[start : start + BATCH]
+    for suggestion in waiting:
+        if suggestion.attempts:
+            yield [suggestion]
+
+
+def _check_same_campaign(url: str, name: str, kept: Mapping[str, Any], config: CampaignConfig) -> None:
+    try:
+        identity = CampaignConfig.model_validate(kept).identity
+    except ValueError:
+        raise StoreError(f"{url} holds a campaign file that this gfnmat does not read; give another store.") from None
+    if differing := [key for key, value in config.identity.items() if identity[key] != value]:
+        raise StoreError(
+            f"{url} belongs to campaign {name!r}, which differs from {config.name!r} in {', '.join(differing)}; "
+            "give another store, or the campaign file that it was started with."
+        )
 
 
 def _space(config: CampaignConfig) -> CompositionSpace:

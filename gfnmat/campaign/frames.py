@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from gfnmat.campaign.history import History
@@ -74,61 +75,18 @@ def pareto_frame(best: Sequence[Measurement], properties: Sequence[str]) -> pd.D
 
 
 def rounds_frame(records: Sequence[RoundRecord], history: History) -> pd.DataFrame:
-    """One row a round: what it spent, what its sampler did, and the best after it.
-
-    `best` is the best value so far of the first objective, among the measurements at the target that meet the
-    constraints; `hypervolume` is theirs, with the objectives scaled so that 0 is the worst and 1 the best of the
-    whole campaign and measured from -0.1; NaN for one objective.
-    """
+    """One row a round: evaluations issued, cost so far, what the sampler did, and how far the surrogate is right."""
     import pandas as pd
 
-    progress = _progress(history)
-    by_round: Mapping[int, list[Suggestion]] = {
-        r.round: [s for s in history.suggestions if s.round == r.round] for r in records
-    }
-    rows, spent = [], 0.0
-    for record in records:
-        issued = by_round[record.round]
-        spent += sum(s.choice.cost for s in issued)
-        best, hypervolume = progress(record.round)
-        rows.append(
-            {
-                "round": record.round,
-                "evaluations": len(issued),
-                "spent": spent,
-                "seconds": record.seconds,
-                "loss": record.loss,
-                "log_z": record.log_z,
-                "pool": record.pool,
-                "distinct": record.distinct,
-                "hypervolume": hypervolume,
-                "best": best,
-            }
-        )
-    columns = ["round", "evaluations", "spent", "seconds", "loss", "log_z", "pool", "distinct", "hypervolume", "best"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _progress(history: History) -> Any:
-    from botorch.utils.multi_objective.hypervolume import Hypervolume
-
-    from gfnmat.campaign.reward import Scale
-
-    goals, nan = history.goals, float("nan")
-    feasible = history.feasible_at_target()
-    utilities = goals.utilities(history.values(feasible)) if feasible else None
-    scale = Scale.of(utilities) if utilities is not None else None
-
-    def after(number: int) -> tuple[float, float]:
-        rows = [index for index, m in enumerate(feasible) if m.suggestion.round <= number]
-        if not rows or utilities is None or scale is None:
-            return nan, nan
-        leader = rows[int(utilities[rows, 0].argmax())]
-        best = feasible[leader].answer.values[goals.problem.objectives[0].property]
-        if utilities.shape[1] == 1:
-            return best, nan
-        points = scale.normalised(utilities[rows])
-        reference = points.new_full((points.shape[1],), -0.1)
-        return best, float(Hypervolume(reference).compute(points[goals.non_dominated(points)]))
-
-    return after
+    rows = [
+        {
+            "round": record.round,
+            "evaluations": sum(s.round == record.round for s in history.suggestions),
+            "spent": history.cost_of(s for s in history.suggestions if s.round <= record.round),
+            **{name: value for name, value in asdict(record).items() if name != "round"},
+        }
+        for record in records
+    ]
+    columns = ["round", "evaluations", "spent", *(f.name for f in fields(RoundRecord) if f.name != "round")]
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame.astype(dict.fromkeys(("loss", "log_z", "coverage", "rank_correlation"), float))

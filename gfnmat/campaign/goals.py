@@ -32,6 +32,13 @@ class Goals:
             dim=-1,
         )
 
+    def optimistic(self, mean: Tensor, sd: Tensor) -> Tensor:
+        """The best utilities, `n x objectives`, that properties within `sd` of `mean` (`n x properties`) would give."""
+        best = mean.clone()
+        for objective, column in zip(self.problem.objectives, self._columns, strict=True):
+            best[..., column] = _towards(objective, mean[..., column], sd[..., column])
+        return self.utilities(best)
+
     def excesses(self) -> list[Callable[[Tensor], Tensor]]:
         """One function a bound: `... x properties` to how far the bound is exceeded; negative where it is met."""
 
@@ -73,6 +80,16 @@ class Goals:
         from botorch.utils.multi_objective.pareto import is_non_dominated
 
         return is_non_dominated(utilities)
+
+
+def _towards(objective: Objective, mean: Tensor, sd: Tensor) -> Tensor:
+    """The value within `sd` of the mean that serves the objective best."""
+    if objective.goal == "maximize":
+        return mean + sd
+    if objective.goal == "minimize":
+        return mean - sd
+    low, high = objective.window  # type: ignore[misc]  # a target has a window: Objective checks it
+    return mean + (mean.clamp(low, high) - mean).clamp(-sd, sd)
 
 
 def _utility(objective: Objective, values: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -67,9 +67,13 @@ class History:
 
     @property
     def spent(self) -> float:
-        """The cost of everything issued, without what was withdrawn."""
-        withdrawn = {m.suggestion.id for m in self.measurements if m.answer.status == "withdrawn"}
-        return sum(s.choice.cost for s in self.suggestions if s.id not in withdrawn)
+        """The cost of everything issued."""
+        return self.cost_of(self.suggestions)
+
+    def cost_of(self, suggestions: Iterable[Suggestion]) -> float:
+        """What these cost, without what was withdrawn and what no machine could answer."""
+        free = {m.suggestion.id for m in self.measurements if m.answer.status in ("withdrawn", "retryable")}
+        return sum(s.choice.cost for s in suggestions if s.id not in free)
 
     def open_pairs(self, pool: Candidates) -> Tensor:
         """Which (candidate, rung) pairs may be issued, `pool x rungs` booleans.

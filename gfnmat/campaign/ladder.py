@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
@@ -37,7 +37,7 @@ class Ladder:
                 f"fidelities: the target {problem.target.name} does not answer {', '.join(missing)}; it answers "
                 f"{', '.join(answered)}. Choose objectives and constraints among these, or another target."
             )
-        self._admitted: dict[str, bool] = {}
+        self._admitted: list[dict[str, bool]] = [{} for _ in self._oracles]
 
     def properties(self, rung: int) -> tuple[str, ...]:
         """What a rung's oracle answers."""
@@ -49,16 +49,20 @@ class Ladder:
         every = [name for oracle in self._oracles for name in oracle.properties]
         return tuple(dict.fromkeys([*self.problem.properties, *every]))
 
-    def screen(self, candidates: Candidates) -> Tensor:
-        """Whether the target oracle can answer each candidate at all, `n` booleans; costs nothing."""
-        target = self._oracles[-1]
-        if not isinstance(target, Screening):
+    @property
+    def screens(self) -> tuple[Callable[[Candidates], Tensor], ...]:
+        """One a rung: whether its oracle can answer each candidate at all, `n` booleans; costs nothing."""
+        return tuple(partial(self._admits, rung) for rung in range(len(self._oracles)))
+
+    def _admits(self, rung: int, candidates: Candidates) -> Tensor:
+        oracle, known = self._oracles[rung], self._admitted[rung]
+        if not isinstance(oracle, Screening):
             return torch.ones(len(candidates), dtype=torch.bool)
         keys = candidates.keys
-        unknown = [index for index, key in enumerate(keys) if key not in self._admitted]
-        answers = target.admits([candidates.compositions[index] for index in unknown])
-        self._admitted.update((keys[index], admits) for index, admits in zip(unknown, answers, strict=True))
-        return torch.tensor([self._admitted[key] for key in keys], dtype=torch.bool)
+        unknown = [index for index, key in enumerate(keys) if key not in known]
+        answers = oracle.admits([candidates.compositions[index] for index in unknown])
+        known.update((keys[index], admits) for index, admits in zip(unknown, answers, strict=True))
+        return torch.tensor([known[key] for key in keys], dtype=torch.bool)
 
     def evaluate(self, rung: int, formulas: Sequence[str]) -> list[Answer]:
         """One answer a formula, in order."""
@@ -73,7 +77,7 @@ def _built(fidelity: Fidelity, problem: Problem, folder: Path) -> Oracle:
     if fidelity.oracle == "python":
         settings = {"properties": problem.properties, "path": folder, **settings}
     if fidelity.oracle == "table" and "path" in settings:
-        settings["path"] = folder / settings["path"]
+        settings["path"] = folder / Path(settings["path"]).expanduser()
     try:
         return oracles.build(fidelity.oracle, **settings)
     except (ValueError, TypeError, OSError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +23,7 @@ from gfnmat.proposers.proposer import Proposer
 from gfnmat.proposers.random import RandomProposer
 from gfnmat.space.candidates import Candidates
 from gfnmat.space.composition import CompositionSpace
-from surrogates import MagpieFeatures, Surrogate
+from surrogates import MagpieFeatures, MultiFidelityGP, Surrogate
 
 N_REFERENCE = 1000
 Screen = Callable[[Candidates], Tensor]
@@ -45,14 +46,14 @@ class Planner:
         goals: its objectives and constraints.
         proposer: where candidates come from.
         space: the design space.
-        screen: says which candidates the target oracle can answer at all, `n` booleans.
+        screens: one a rung; says which candidates its oracle can answer at all, `n` booleans.
     """
 
     config: CampaignConfig
     goals: Goals
     proposer: Proposer
     space: CompositionSpace
-    screen: Screen
+    screens: Sequence[Screen]
 
     @cached_property
     def _reference(self) -> Candidates:
@@ -72,26 +73,27 @@ class Planner:
         Args:
             history: everything known.
             n: most choices.
-            round_number: tells the round's random numbers from those of others.
+            round_number: what the record calls the round.
             only_rung: choose at this rung alone; None leaves it open.
             say: told what is being done: `learn`, `propose`, `select`.
         """
         start = perf_counter()
-        seed = round_seed(self.config.seed, round_number)
+        seed = plan_seed(self.config.seed, len(history.suggestions))
         picks_at_random = self.config.acquisition.kind == "random"
         learned = None if picks_at_random else self._learn(history, seed, say)
         say("propose")
         proposal = self.proposer.propose(self.config.proposer.pool, learned.reward if learned else None, seed)
         pool = self._pool(proposal.candidates, history, with_known=not picks_at_random)
         say("select")
-        open_pairs = history.open_pairs(pool)
+        open_pairs = history.open_pairs(pool) & torch.stack([screen(pool) for screen in self.screens], dim=1)
         if only_rung is not None:
             open_pairs &= torch.arange(open_pairs.shape[1]) == only_rung
         budget = self.config.budget.cost - history.spent
         if not bool(open_pairs.any()):
             choices: tuple[Choice, ...] = ()
         elif learned is not None:
-            choices = self._select(learned, pool, open_pairs, history, n, budget, seed)
+            reserve = self.config.fidelities[-1].cost if only_rung is None else 0.0
+            choices = self._select(learned, pool, open_pairs, history, n, budget, reserve, seed)
         elif picks_at_random:
             choices = self._at_random(pool, open_pairs, n, budget, only_rung)
         else:
@@ -103,6 +105,8 @@ class Planner:
             distinct=proposal.distinct,
             loss=proposal.loss,
             log_z=proposal.log_z,
+            coverage=learned.coverage if learned else None,
+            rank_correlation=learned.rank_correlation if learned else None,
         )
         return Plan(choices, record)
 
@@ -134,9 +138,10 @@ class Planner:
             scale=scale,
             preferences=draw_preferences(len(self.goals.problem.objectives), seed),
             sharpness=self.config.proposer.sharpness,
-            screen=self.screen,
+            screen=self.screens[-1],
         )
-        return Learned(surrogate, features, scale, reward)
+        coverage, rank_correlation = _trust(surrogate, target=len(self.config.fidelities) - 1)
+        return Learned(surrogate, features, scale, reward, coverage, rank_correlation)
 
     def _pool(self, proposed: Candidates, history: History, with_known: bool) -> Candidates:
         """What the oracles can answer of the proposals and of what was measured below the target."""
@@ -145,7 +150,7 @@ class Planner:
             known = dict.fromkeys(m.suggestion.choice.formula for m in history.answered)
             batches.append(Candidates.of(list(known)))
         pool = Candidates.concatenate(batches).distinct()
-        return pool[self.screen(pool)]
+        return pool[self.screens[-1](pool)]
 
     def _select(
         self,
@@ -155,6 +160,7 @@ class Planner:
         history: History,
         n: int,
         budget: float,
+        reserve: float,
         seed: int,
     ) -> tuple[Choice, ...]:
         features = learned.features(pool.counts)
@@ -169,6 +175,7 @@ class Planner:
             costs=[fidelity.cost for fidelity in self.config.fidelities],
             n=n,
             budget=budget,
+            reserve=reserve,
             seed=seed,
         )
         if not picks:
@@ -202,7 +209,7 @@ class Planner:
         self, pool: Candidates, open_pairs: Tensor, n: int, budget: float, only_rung: int | None
     ) -> tuple[Choice, ...]:
         rung = len(self.config.fidelities) - 1 if only_rung is None else only_rung
-        affordable = min(n, int((budget + 1e-9) // self.config.fidelities[rung].cost))
+        affordable = max(0, min(n, int((budget + 1e-9) // self.config.fidelities[rung].cost)))
         rows = open_pairs[:, rung].nonzero().squeeze(-1).tolist()[:affordable]
         return self._choices(pool, [(row, rung) for row in rows], "random choice")
 
@@ -235,13 +242,31 @@ class Learned:
     features: MagpieFeatures
     scale: Scale
     reward: SurrogateReward
+    coverage: float | None
+    rank_correlation: float | None
 
     def features_of(self, suggestions: Sequence[Suggestion]) -> Tensor:
         """Features of the suggested candidates, `n x d`."""
         return self.features(Candidates.of([s.choice.formula for s in suggestions]).counts)
 
 
-def round_seed(seed: int, round_number: int) -> int:
-    """A seed for each round of each campaign; torch's generators take 63 bits."""
-    digest = hashlib.sha256(f"{seed}/{round_number}".encode()).digest()
+def _trust(surrogate: Surrogate, target: int) -> tuple[float | None, float | None]:
+    """Coverage of the 90 % intervals and rank correlation, left one out at the target; means over the properties.
+
+    None where the surrogate is no exact Gaussian process, which alone leaves one out in closed form.
+    """
+    if not isinstance(surrogate, MultiFidelityGP):
+        return None, None
+    found = [d for (_, rung), d in surrogates.diagnose(surrogate).items() if rung == target]
+    coverages = [d.coverage_90 for d in found if math.isfinite(d.coverage_90)]
+    correlations = [d.spearman for d in found if math.isfinite(d.spearman)]
+    return (
+        sum(coverages) / len(coverages) if coverages else None,
+        sum(correlations) / len(correlations) if correlations else None,
+    )
+
+
+def plan_seed(seed: int, issued: int) -> int:
+    """A seed for each plan of each campaign, by what was issued before; torch's generators take 63 bits."""
+    digest = hashlib.sha256(f"{seed}/{issued}".encode()).digest()
     return int.from_bytes(digest[:7], "big")

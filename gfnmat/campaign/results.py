@@ -22,8 +22,8 @@ def answers_from(
 
     Args:
         results: one row a result: `id`, a column for each property that was measured, optionally `status` (done,
-            infeasible, retryable, withdrawn) and `error`. Other columns are ignored, so that a table of suggestions
-            can be filled in and told.
+            infeasible, retryable, withdrawn) and `error`. Other columns, and rows with neither a value nor a status,
+            are left aside, so that a table of suggestions can be told half filled in.
         suggestions: what was issued, by number.
         properties: the properties of the campaign.
 
@@ -46,13 +46,19 @@ def answers_from(
             f"{', '.join(properties)} is needed."
         )
     answers: dict[int, Answer] = {}
+    seen: set[int] = set()
     for row in table.to_dict("records"):
         number = _number(row["id"])
         if number not in suggestions:
             raise ValueError(f"id {row['id']} was never suggested; nothing was written.")
-        if number in answers:
+        if number in seen:
             raise ValueError(f"id {number} stands twice in the results; tell each result once.")
-        answers[number] = _answer(number, {str(column): value for column, value in row.items()}, measured)
+        seen.add(number)
+        cells = {str(column): value for column, value in row.items() if not _is_missing(value)}
+        if "status" in cells or any(name in cells for name in measured):
+            answers[number] = _answer(number, cells, measured)
+    if not answers:
+        raise ValueError("no row of the results holds a value or a status; fill in at least one.")
     return answers
 
 
@@ -67,13 +73,11 @@ def _number(given: Any) -> int:
 
 
 def _answer(number: int, row: Mapping[str, Any], measured: Sequence[str]) -> Answer:
-    status = row.get("status", "done")
-    status = "done" if _is_missing(status) else str(status).strip()
+    status = str(row.get("status", "done")).strip()
     if status not in get_args(Status):
         raise ValueError(f"id {number}: status is {status!r}; allowed are {', '.join(get_args(Status))}.")
-    error = row.get("error")
-    told = None if _is_missing(error) else str(error)
-    values = {name: _value(number, name, row[name]) for name in measured if not _is_missing(row[name])}
+    told = str(row["error"]) if "error" in row else None
+    values = {name: _value(number, name, row[name]) for name in measured if name in row}
     if status != "done":
         return Answer(status=status, error=told or f"told as {status}")  # type: ignore[arg-type]
     if not values:

@@ -45,7 +45,7 @@ class Scale:
 class SurrogateReward:
     """Log reward of candidates by what the surrogate predicts at the target fidelity.
 
-    Each objective's optimistic prediction (mean plus `OPTIMISM` standard deviations, towards its goal) is put on the
+    Each objective's optimistic prediction (up to `OPTIMISM` standard deviations nearer to its goal) is put on the
     scale of what was measured; the weighted Chebyshev distance to the ideal point scalarises the objectives
     (Knowles, IEEE Trans. Evol. Comput. 10, 50, 2006), and the best over this round's preferences counts, so that
     one sampler covers the front. The probabilities that the constraints are met multiply the reward.
@@ -72,9 +72,7 @@ class SurrogateReward:
         """Log reward, `n`."""
         prediction = self.surrogate.predict(self.features(candidates.counts))
         mean, sd = prediction.mean, prediction.sd
-        better = torch.stack([mean, mean + OPTIMISM * sd, mean - OPTIMISM * sd])
-        optimistic = self.goals.utilities(better).amax(0)
-        score = self._scalarised(self.scale.normalised(optimistic))
+        score = self._scalarised(self.scale.normalised(self.goals.optimistic(mean, OPTIMISM * sd)))
         feasible = self.goals.log_probability_of_meeting(mean, sd).clamp(min=LEAST_LOG_PROBABILITY)
         refused = (~self.screen(candidates)).to(score) * REFUSED
         return self.sharpness * score + feasible + refused.to(score.device)

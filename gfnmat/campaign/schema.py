@@ -60,15 +60,15 @@ class SuggestionRow(Base):
     asked: Mapped[bool] = mapped_column(Boolean)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     issued_at: Mapped[str] = mapped_column(String(40), default=now)
-    measurement: Mapped[MeasurementRow | None] = relationship(back_populates="suggestion")
 
 
 class MeasurementRow(Base):
-    """The final answer to a suggestion; never changed."""
+    """An answer to a suggestion; never changed. The latest revision counts."""
 
     __tablename__ = "measurements"
 
     suggestion_id: Mapped[int] = mapped_column(ForeignKey("suggestions.id"), primary_key=True)
+    revision: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     status: Mapped[str] = mapped_column(String(20))
     values: Mapped[dict[str, float]] = mapped_column(JSON)
     errors: Mapped[dict[str, float]] = mapped_column(JSON)
@@ -76,4 +76,4 @@ class MeasurementRow(Base):
     seconds: Mapped[float] = mapped_column(Float)
     error: Mapped[str | None] = mapped_column(Text, nullable=True)
     told_at: Mapped[str] = mapped_column(String(40), default=now)
-    suggestion: Mapped[SuggestionRow] = relationship(back_populates="measurement")
+    suggestion: Mapped[SuggestionRow] = relationship()

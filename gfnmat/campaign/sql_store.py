@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, create_engine, event, inspect, select, update
+from sqlalchemy import Connection, Engine, Select, create_engine, event, insert, inspect, select, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 from sqlalchemy.orm import Session, defer, joinedload
@@ -22,7 +22,7 @@ from gfnmat.campaign.schema import (
     RoundRow,
     SuggestionRow,
 )
-from gfnmat.campaign.store import StoreError
+from gfnmat.campaign.store import AlreadyToldError, StoreError
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -44,13 +44,16 @@ class SqlStore:
         self._file = _sqlite_file(self._engine.url)
         self._unwritten: CampaignRow | None = None
 
-    def open(self, name: str, config: Mapping[str, Any], provenance: Mapping[str, str]) -> None:
-        """Checks that the store holds this very campaign, or none yet: then the first thing kept starts it.
+    def open(
+        self, name: str, config: Mapping[str, Any], provenance: Mapping[str, str]
+    ) -> tuple[str, Mapping[str, Any]] | None:
+        """Name and configuration of the campaign that lives here; None if the first thing kept starts this one.
 
         Raises:
-            StoreError: the store belongs to another campaign or to another version; nothing is written.
+            StoreError: no store, or one of another version; nothing is written.
         """
-        if not self._exists():
+        kept = self._kept()
+        if kept is None:
             self._unwritten = CampaignRow(
                 id=1,
                 schema_version=SCHEMA_VERSION,
@@ -58,23 +61,23 @@ class SqlStore:
                 config=dict(config),
                 provenance=dict(provenance),
             )
-            return
-        with Session(self._engine) as session:
-            kept = session.get(CampaignRow, 1)
-        if kept is None:
-            raise StoreError(f"{self.url} holds no campaign; give another store.")
+            return None
         if kept.schema_version != SCHEMA_VERSION:
             raise StoreError(
                 f"{self.url} has schema {kept.schema_version} and this gfnmat reads {SCHEMA_VERSION}; "
                 "use the version that wrote it, or give another store."
             )
-        _check_same_campaign(self.url, kept.name, kept.config, name, config)
+        return kept.name, kept.config
 
-    def _exists(self) -> bool:
+    def _kept(self) -> CampaignRow | None:
+        """The campaign that the store holds; None where there is no store, or only an empty one."""
         if self._file is not None and not self._file.exists():
-            return False
+            return None
         try:
-            return inspect(self._engine).has_table(CampaignRow.__tablename__)
+            if not inspect(self._engine).has_table(CampaignRow.__tablename__):
+                return None
+            with Session(self._engine) as session:
+                return session.get(CampaignRow, 1)
         except DatabaseError as error:
             raise StoreError(f"{self.url} is not a store: {error.orig}.") from None
 
@@ -83,16 +86,18 @@ class SqlStore:
             return
         if self._file is not None:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-        Base.metadata.create_all(self._engine)
-        with Session(self._engine) as session, session.begin():
-            session.add(self._unwritten)
+        with self._engine.begin() as connection:
+            Base.metadata.create_all(connection)
+            if connection.execute(select(CampaignRow.id)).first() is None:  # another process may have been first
+                values = {c.name: getattr(self._unwritten, c.name) for c in CampaignRow.__table__.columns}
+                connection.execute(insert(CampaignRow).values(**values))
         self._unwritten = None
 
     def provenance(self) -> dict[str, str]:
         """What the campaign was started with: versions, platform, time."""
         if self._unwritten is not None:
             return dict(self._unwritten.provenance)
-        with Session(self._engine) as session:
+        with self._session() as session:
             return dict(session.scalars(select(CampaignRow.provenance)).one())
 
     def issue(
@@ -104,78 +109,84 @@ class SqlStore:
         round_number: int,
         asked: bool,
     ) -> list[Suggestion]:
-        """Gives each choice a number and reserves its cost; with the round's record, in the same transaction."""
-        rows = [
-            SuggestionRow(
-                round=round_number,
-                formula=choice.formula,
-                fidelity=fidelities[choice.rung],
-                rung=choice.rung,
-                cost=choice.cost,
-                means=dict(choice.means),
-                sds=dict(choice.sds),
-                why=choice.why,
-                asked=asked,
-                attempts=0,
-            )
-            for choice in choices
-        ]
+        """Gives each choice a number and reserves its cost; with the round's record, in the same transaction.
+
+        A pair of formula and fidelity that is issued already (and was not withdrawn) is left out.
+        """
         with self._transaction() as session:
             if record is not None:
+                round_number = len(session.scalars(select(RoundRow.number)).all())
                 session.execute(update(RoundRow).values(proposer_state=None))  # only the last one is ever read
-                session.add(RoundRow(number=record.round, record=asdict(record), proposer_state=proposer_state))
+                session.add(
+                    RoundRow(
+                        number=round_number,
+                        record=asdict(replace(record, round=round_number)),
+                        proposer_state=proposer_state,
+                    )
+                )
+            issued = _live_pairs(session)
+            rows = [
+                _suggestion_row(choice, fidelities[choice.rung], round_number, asked)
+                for choice in choices
+                if (choice.formula, choice.rung) not in issued
+            ]
             session.add_all(rows)
             session.flush()
             return [_suggestion(row) for row in rows]
 
-    def tell(self, answers: Mapping[int, Answer]) -> int:
+    def tell(self, answers: Mapping[int, Answer], correct: bool = False) -> int:
         """Keeps answers by the suggestion's number, all or none; how many were new.
 
+        The same answer again is no change. An answer supersedes one that was withdrawn or that no machine could give,
+        and one that it only completes. One that contradicts is refused, unless it is meant to `correct`.
+
         Raises:
-            StoreError: an unknown number, or an answer that differs from the one that is kept.
+            StoreError: an unknown number, or an answer that contradicts the one that is kept.
         """
         new = 0
         with self._transaction() as session:
             for number, answer in answers.items():
                 if session.get(SuggestionRow, number) is None:
                     raise StoreError(f"id {number} was never suggested; nothing was written.")
-                kept = session.get(MeasurementRow, number)
-                if kept is None:
-                    session.add(_measurement_row(number, answer))
-                    new += 1
-                elif (kept.status, kept.values) != (answer.status, dict(answer.values)):
-                    raise StoreError(
+                revisions = session.scalars(_latest_first(number)).all()
+                kept = revisions[0] if revisions else None
+                if kept is not None and (kept.status, kept.values) == (answer.status, dict(answer.values)):
+                    continue
+                if kept is not None and not (correct or _supersedes(answer, kept)):
+                    raise AlreadyToldError(
                         f"id {number} has been told already: {kept.status} {kept.values}; the new answer "
-                        f"{answer.status} {dict(answer.values)} differs, and nothing was written."
+                        f"{answer.status} {dict(answer.values)} contradicts it, and nothing was written."
                     )
+                session.add(_measurement_row(number, len(revisions), answer))
+                new += 1
         return new
 
-    def count_attempt(self, ids: Sequence[int]) -> None:
-        """Notes that these suggestions are about to be evaluated once more."""
+    def count_attempt(self, ids: Sequence[int], by: int = 1) -> None:
+        """Notes that these suggestions are about to be evaluated once more, or (-1) that they were not after all."""
         with self._transaction() as session:
             session.execute(
-                update(SuggestionRow).where(SuggestionRow.id.in_(ids)).values(attempts=SuggestionRow.attempts + 1)
+                update(SuggestionRow).where(SuggestionRow.id.in_(ids)).values(attempts=SuggestionRow.attempts + by)
             )
 
     def suggestions(self) -> list[Suggestion]:
         """Everything that was issued, in order."""
         if self._unwritten is not None:
             return []
-        with Session(self._engine) as session:
+        with self._session() as session:
             return [_suggestion(row) for row in session.scalars(select(SuggestionRow).order_by(SuggestionRow.id))]
 
     def measurements(self) -> list[Measurement]:
         """Everything that came back, in the order of the suggestions; the structures are left in the store."""
         if self._unwritten is not None:
             return []
-        query = select(MeasurementRow).options(
-            joinedload(MeasurementRow.suggestion), defer(MeasurementRow.structure, raiseload=True)
+        query = (
+            select(MeasurementRow)
+            .options(joinedload(MeasurementRow.suggestion), defer(MeasurementRow.structure, raiseload=True))
+            .order_by(MeasurementRow.suggestion_id, MeasurementRow.revision)
         )
-        with Session(self._engine) as session:
-            return [
-                Measurement(_suggestion(row.suggestion), _answer(row))
-                for row in session.scalars(query.order_by(MeasurementRow.suggestion_id))
-            ]
+        with self._session() as session:
+            latest = {row.suggestion_id: row for row in session.scalars(query)}
+            return [Measurement(_suggestion(row.suggestion), _answer(row)) for row in latest.values()]
 
     def structures(self) -> dict[int, Structure]:
         """The structures that came back, by the suggestion's number."""
@@ -183,15 +194,18 @@ class SqlStore:
             return {}
         from pymatgen.core import Structure
 
-        query = select(MeasurementRow.suggestion_id, MeasurementRow.structure).order_by(MeasurementRow.suggestion_id)
-        with Session(self._engine) as session:
-            return {number: Structure.from_dict(kept) for number, kept in session.execute(query) if kept is not None}
+        query = select(MeasurementRow.suggestion_id, MeasurementRow.structure).order_by(
+            MeasurementRow.suggestion_id, MeasurementRow.revision
+        )
+        with self._session() as session:
+            latest = {row.suggestion_id: row.structure for row in session.execute(query)}
+        return {number: Structure.from_dict(kept) for number, kept in latest.items() if kept is not None}
 
     def rounds(self) -> list[RoundRecord]:
         """The rounds planned so far, in order."""
         if self._unwritten is not None:
             return []
-        with Session(self._engine) as session:
+        with self._session() as session:
             return [RoundRecord(**kept) for kept in session.scalars(select(RoundRow.record).order_by(RoundRow.number))]
 
     def proposer_state(self) -> bytes | None:
@@ -199,14 +213,25 @@ class SqlStore:
         if self._unwritten is not None:
             return None
         query = select(RoundRow.proposer_state).order_by(RoundRow.number.desc()).limit(1)
-        with Session(self._engine) as session:
+        with self._session() as session:
             return session.scalars(query).first()
 
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
-        self._start()
-        with Session(self._engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        try:
+            self._start()
+            with Session(self._engine, expire_on_commit=False) as session, session.begin():
+                yield session
+        except (DatabaseError, OSError) as error:
+            raise StoreError(f"{self.url} cannot be written: {getattr(error, 'orig', error)}.") from None
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        try:
+            with Session(self._engine) as session:
+                yield session
+        except DatabaseError as error:
+            raise StoreError(f"{self.url} cannot be read: {error.orig}.") from None
 
 
 def _engine(url: str) -> Engine:
@@ -221,16 +246,23 @@ def _engine(url: str) -> Engine:
         ) from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _durable)
+        event.listen(engine, "begin", _lock)
     return engine
 
 
 def _durable(connection: Any, _: Any) -> None:
-    """What a commit promises survives a crash of the program and of the machine."""
+    """What a commit promises survives a crash of the program and of the machine; transactions begin in `_lock`."""
+    connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _lock(connection: Connection) -> None:
+    """Takes SQLite's write lock at once: to read first and write later would let two processes issue the same."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _sqlite_file(url: URL) -> Path | None:
@@ -240,15 +272,42 @@ def _sqlite_file(url: URL) -> Path | None:
     return Path(str(url.database))
 
 
-def _check_same_campaign(
-    url: str, kept_name: str, kept: Mapping[str, Any], name: str, config: Mapping[str, Any]
-) -> None:
-    differing = [key for key in config if kept.get(key) != config[key]]
-    if differing:
-        raise StoreError(
-            f"{url} belongs to campaign {kept_name!r}, which differs from {name!r} in {', '.join(differing)}; "
-            "give another store, or the campaign file that it was started with."
-        )
+def _live_pairs(session: Session) -> set[tuple[str, int]]:
+    """Formula and rung of everything issued and not withdrawn."""
+    latest: dict[int, str] = {}
+    rows = session.execute(
+        select(MeasurementRow.suggestion_id, MeasurementRow.status).order_by(MeasurementRow.revision)
+    )
+    for number, status in rows:
+        latest[number] = status
+    issued = session.execute(select(SuggestionRow.id, SuggestionRow.formula, SuggestionRow.rung))
+    return {(formula, rung) for number, formula, rung in issued if latest.get(number) != "withdrawn"}
+
+
+def _latest_first(number: int) -> Select[MeasurementRow]:
+    return select(MeasurementRow).where(MeasurementRow.suggestion_id == number).order_by(MeasurementRow.revision.desc())
+
+
+def _supersedes(answer: Answer, kept: MeasurementRow) -> bool:
+    if kept.status in ("withdrawn", "retryable"):
+        return True
+    completes = kept.values.items() <= dict(answer.values).items()
+    return kept.status == answer.status == "done" and completes
+
+
+def _suggestion_row(choice: Choice, fidelity: str, round_number: int, asked: bool) -> SuggestionRow:
+    return SuggestionRow(
+        round=round_number,
+        formula=choice.formula,
+        fidelity=fidelity,
+        rung=choice.rung,
+        cost=choice.cost,
+        means=dict(choice.means),
+        sds=dict(choice.sds),
+        why=choice.why,
+        asked=asked,
+        attempts=0,
+    )
 
 
 def _suggestion(row: SuggestionRow) -> Suggestion:
@@ -256,9 +315,10 @@ def _suggestion(row: SuggestionRow) -> Suggestion:
     return Suggestion(id=row.id, choice=choice, round=row.round, asked=row.asked, attempts=row.attempts)
 
 
-def _measurement_row(number: int, answer: Answer) -> MeasurementRow:
+def _measurement_row(number: int, revision: int, answer: Answer) -> MeasurementRow:
     return MeasurementRow(
         suggestion_id=number,
+        revision=revision,
         status=answer.status,
         values=dict(answer.values),
         errors=dict(answer.errors),

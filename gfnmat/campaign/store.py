@@ -15,6 +15,10 @@ class StoreError(ValueError):
     """A store that cannot be used, or an answer that it must not take; the message is for the user."""
 
 
+class AlreadyToldError(StoreError):
+    """An answer that contradicts the one that is kept."""
+
+
 class Store(Protocol):
     """What a campaign needs of the place where it lives. Every method that writes returns after the commit.
 
@@ -24,8 +28,10 @@ class Store(Protocol):
 
     url: str
 
-    def open(self, name: str, config: Mapping[str, Any], provenance: Mapping[str, str]) -> None:
-        """Checks that the store holds this very campaign, or none yet: then the first thing kept starts it."""
+    def open(
+        self, name: str, config: Mapping[str, Any], provenance: Mapping[str, str]
+    ) -> tuple[str, Mapping[str, Any]] | None:
+        """Name and configuration of the campaign that lives here; None if the first thing kept starts this one."""
 
     def provenance(self) -> dict[str, str]:
         """What the campaign was started with: versions, platform, time."""
@@ -39,13 +45,20 @@ class Store(Protocol):
         round_number: int,
         asked: bool,
     ) -> list[Suggestion]:
-        """Gives each choice a number and reserves its cost; with the round's record, in the same transaction."""
+        """Gives each choice a number and reserves its cost; with the round's record, in the same transaction.
 
-    def tell(self, answers: Mapping[int, Answer]) -> int:
-        """Keeps answers by the suggestion's number, all or none; how many were new."""
+        A pair of formula and fidelity that is issued already (and was not withdrawn) is left out.
+        """
 
-    def count_attempt(self, ids: Sequence[int]) -> None:
-        """Notes that these suggestions are about to be evaluated once more."""
+    def tell(self, answers: Mapping[int, Answer], correct: bool = False) -> int:
+        """Keeps answers by the suggestion's number, all or none; how many were new.
+
+        The same answer again is no change. An answer supersedes one that was withdrawn or that no machine could give,
+        and one that it only completes. One that contradicts is refused, unless it is meant to `correct`.
+        """
+
+    def count_attempt(self, ids: Sequence[int], by: int = 1) -> None:
+        """Notes that these suggestions are about to be evaluated once more, or (-1) that they were not after all."""
 
     def suggestions(self) -> list[Suggestion]:
         """Everything that was issued, in order."""

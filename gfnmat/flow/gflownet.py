@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -133,9 +134,7 @@ class GFlowNet:
                     {"params": self._balance.logz_parameters(), "lr": settings.log_z_learning_rate},
                 ]
             )
-            schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
-                optimizer, steps, eta_min=settings.learning_rate / 100
-            )
+            schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _cosine(step / steps))
             losses = []
             for step in range(steps):
                 loss = self._learn(log_reward, settings, optimizer)
@@ -270,6 +269,11 @@ class GFlowNet:
         if state.shape == flow._generator.get_state().shape:
             flow._generator.set_state(state)
         return flow
+
+
+def _cosine(done: float) -> float:
+    """The share of a learning rate after a share of the training: from 1 to a hundredth along a cosine."""
+    return 0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2
 
 
 def _read(file: str | Path | BinaryIO, device: torch.device | str) -> dict[str, Any]:

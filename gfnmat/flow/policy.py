@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,6 @@ from gfn.estimators import DiscretePolicyEstimator
 from gfn.preprocessors import Preprocessor
 from gfn.states import DiscreteStates
 from gfn.utils.distributions import UnsqueezedCategorical
-from gfn.utils.modules import MLP
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
@@ -76,15 +76,18 @@ class SeededPolicy(DiscretePolicyEstimator):
         self, environment: CompositionEnvironment, hidden: int, layers: int, generator: torch.Generator
     ) -> None:
         features = StateFeatures(environment)
-        with torch.random.fork_rng(devices=[]):  # the constructor draws weights that are drawn again below
-            module = MLP(features.output_dim, environment.n_actions, hidden, layers, activation_fn="leaky_relu")
-        super().__init__(module.to(environment.device), environment.n_actions, preprocessor=features)
+        widths = [features.output_dim, *[hidden] * layers, environment.n_actions]
+        linear = [
+            nn.utils.skip_init(nn.Linear, n_in, n_out, device=environment.device)
+            for n_in, n_out in itertools.pairwise(widths)
+        ]
+        module = nn.Sequential(*[part for layer in linear[:-1] for part in (layer, nn.LeakyReLU())], linear[-1])
+        super().__init__(module, environment.n_actions, preprocessor=features)
         self.generator = generator
-        self._draw_weights()
+        self._draw_weights(linear)
 
     @torch.no_grad()
-    def _draw_weights(self) -> None:
-        layers = [layer for layer in self.module.modules() if isinstance(layer, nn.Linear)]
+    def _draw_weights(self, layers: list[nn.Linear]) -> None:
         for layer in layers:
             bound = math.sqrt(1 / layer.in_features)
             layer.weight.uniform_(-bound, bound, generator=self.generator)

@@ -207,11 +207,20 @@ _DIAGNOSTICS = {
     "distinct": ("Distinct proposals", "share of the sampler's draws that were distinct"),
     "pool": ("Pool", "candidates that the selection chose from"),
     "seconds": ("Seconds", "spent on learning, proposing and selecting"),
+    "coverage": (
+        "Coverage",
+        "share of the target measurements inside the 90 % interval that all the others predict; less than 0.9 is "
+        "overconfident",
+    ),
+    "rank_correlation": (
+        "Rank correlation",
+        "of target measurements with what all the others predict, a mean over the properties; 1 is the right order",
+    ),
 }
 
 
 def diagnostics(campaign: CampaignData) -> list[Chart]:
-    """A small figure for each number that the rounds report about the sampler and the selection."""
+    """A small figure for each number that the rounds report about the sampler, the selection and the predictions."""
     charts = []
     for column, (title, caption) in _DIAGNOSTICS.items():
         known = campaign.rounds.dropna(subset=[column]) if column in campaign.rounds else campaign.rounds[:0]
@@ -230,6 +239,9 @@ def diagnostics(campaign: CampaignData) -> list[Chart]:
         figure.update_layout(height=230, showlegend=False)
         _whole_rounds(figure, known["round"])
         figure.update_yaxes(rangemode="tozero" if column != "log_z" else "normal")
+        if column == "coverage":
+            figure.update_yaxes(range=[0, 1.05])
+            figure.add_hline(y=0.9, line={"color": "#8C8C8C", "dash": "dash", "width": 1.2})
         charts.append(Chart(f"diagnostic-{column}", title, caption, figure))
     return charts
 

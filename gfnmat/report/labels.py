@@ -48,10 +48,3 @@ def number(value: object) -> str:
     else:
         text = f"{value:.3g}"
     return text.replace("-", "\N{MINUS SIGN}")
-
-
-def public_url(url: str) -> str:
-    """A store's URL without its password."""
-    from sqlalchemy.engine import make_url
-
-    return make_url(url).render_as_string(hide_password=True)

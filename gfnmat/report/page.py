@@ -86,7 +86,7 @@ def render(data: ReportData) -> str:
         reasons=reasons(subject.measurements),
         columns=_columns(subject.measurements),
         measured=[name for name in subject.measurements.columns if name not in BOOKKEEPING],
-        rows=subject.measurements.to_dict("records"),
+        rows=_rows(subject),
         plotly=Markup(get_plotlyjs()),  # Plotly's own script, written by no user
     )
 
@@ -172,6 +172,13 @@ def _rungs(campaign: CampaignData) -> list[Rung]:
 def _oracle(fidelity: Fidelity) -> str:
     settings = ", ".join(f"{key} {value}" for key, value in fidelity.settings.items())
     return f"{fidelity.oracle} ({settings})" if settings else fidelity.oracle
+
+
+def _rows(campaign: CampaignData) -> list[dict[Hashable, Any]]:
+    """All measurements: the target fidelity first, then down the ladder; the newest first within each."""
+    place = {fidelity.name: place for place, fidelity in enumerate(campaign.config.problem.fidelities)}
+    newest_first = campaign.measurements.iloc[::-1].to_dict("records")
+    return sorted(newest_first, key=lambda row: -place[row["fidelity"]])
 
 
 _TITLES = {"id": "no.", "running_cost": "cost so far"}

@@ -15,7 +15,6 @@ from torch import Tensor
 from gfnmat.campaign.goals import Goals
 from gfnmat.config import CampaignConfig
 from gfnmat.problem import Problem
-from gfnmat.report.labels import public_url
 from gfnmat.report.yardstick import Yardstick
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ class CampaignData:
         rounds: one row a round.
         structures: formula to CIF, those on the front first, at most `MOST_STRUCTURES`.
         provenance: versions, platform, seed ...
-        store: the URL of the store.
+        store: the URL of the store, without a password.
     """
 
     label: str
@@ -136,7 +135,7 @@ def _campaign(campaign: Campaign, label: str, problem: Problem) -> CampaignData:
         rounds=campaign.rounds(),
         structures=_cifs(campaign, measurements),
         provenance=campaign.provenance(),
-        store=public_url(campaign.status().store),
+        store=campaign.store_url,
     )
 
 

@@ -92,7 +92,10 @@ class Candidates:
         counts = torch.zeros(len(formulas), N_ELEMENTS, dtype=torch.int64)
         for row, formula in enumerate(formulas):
             try:
-                amounts = {Element(str(element)).Z: n for element, n in Composition(formula).items()}
+                amounts: dict[int, float] = {}
+                for element, n in Composition(formula).items():
+                    number = Element(str(element)).Z  # deuterium is hydrogen
+                    amounts[number] = amounts.get(number, 0) + n
             except ValueError as error:
                 raise ValueError(f"{formula!r} is not a formula of elements: {error}") from None
             if not amounts:

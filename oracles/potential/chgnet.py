@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from oracles.potential.references import References, load
+from oracles.potential.torch_faults import machine_faults
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
@@ -30,7 +31,7 @@ class CHGNetPotential:
 
     device: "cpu", "cuda" or "mps"; None is the first GPU that there is, or else the CPU.
 
-    Raises ValueError on first use if the references shipped are of another version of the model.
+    `prepare`, or the first use, raises ValueError if the references shipped are of another version of the model.
     """
 
     def __init__(self, device: str | None = None) -> None:
@@ -42,21 +43,26 @@ class CHGNetPotential:
         """The elements at this level."""
         return load("chgnet")
 
+    def prepare(self) -> None:
+        """Load the model; raises what keeps it from working: a device or file that is missing, another version."""
+        self._model()
+
     def energies(self, structures: Sequence[Structure]) -> list[float]:
-        """Return the energy of each structure in eV/atom; raises for the whole batch if one cannot be read."""
+        """Return the energy of each structure in eV/atom.
+
+        Raises for the whole batch if one structure cannot be read, and `MemoryError` or `UnavailableError` where
+        the machine is at fault.
+        """
         import torch
 
         model = self._model()
         energies: list[float] = []
-        try:
-            for batch in _batches(structures):
-                with self._lock:  # the converter switches the garbage collector off and on, for all threads
-                    graphs = [model.graph_converter(structure) for structure in batch]
-                with torch.no_grad():
-                    answers = model.predict_graph(graphs, task="e", batch_size=len(graphs))
-                energies += [float(a["e"]) for a in ([answers] if len(graphs) == 1 else answers)]
-        except torch.OutOfMemoryError as reason:
-            raise MemoryError(str(reason)) from reason
+        for batch in _batches(structures):
+            with self._lock, machine_faults():  # the converter switches the garbage collector, for all threads
+                graphs = [model.graph_converter(structure) for structure in batch]
+            with torch.no_grad(), machine_faults():
+                answers = model.predict_graph(graphs, task="e", batch_size=len(graphs))
+            energies += [float(a["e"]) for a in ([answers] if len(graphs) == 1 else answers)]
         return energies
 
     def calculator(self) -> Calculator:

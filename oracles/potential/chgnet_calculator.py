@@ -10,6 +10,8 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 from pymatgen.core import Lattice, Structure
 
+from oracles.potential.torch_faults import machine_faults
+
 
 class CHGNetForces(Calculator):
     """Energy in eV, forces in eV/A, stress in eV/A^3; `lock` guards the conversion to graphs."""
@@ -27,15 +29,19 @@ class CHGNetForces(Calculator):
         properties: list[str] | None = None,
         system_changes: list[str] = all_changes,
     ) -> None:
-        """Compute all properties at once: stress costs nothing beside the forces."""
+        """Compute all properties at once: stress costs nothing beside the forces.
+
+        Raises `MemoryError` or `UnavailableError` where the machine is at fault.
+        """
         super().calculate(atoms, properties, system_changes)
         assert self.atoms is not None
         structure = Structure(
             Lattice(self.atoms.cell[:]), self.atoms.numbers, self.atoms.positions, coords_are_cartesian=True
         )
-        with self._lock:
+        with self._lock, machine_faults():
             graph = self._model.graph_converter(structure)
-        answer = self._model.predict_graph(graph, task="efs")
+        with machine_faults():
+            answer = self._model.predict_graph(graph, task="efs")
         energy = float(answer["e"]) * len(structure)
         self.results = {
             "energy": energy,

@@ -10,6 +10,7 @@ import numpy as np
 
 from oracles.evaluation import InfeasibleError
 from oracles.potential.energies import energies
+from oracles.potential.guards import check_packing
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -66,7 +67,7 @@ def minima(potential: Potential, structures: Sequence[Structure]) -> list[Equati
     """Return the equation of state about each structure, or why it has none.
 
     All volumes of all structures are computed in one batch; where the minimum is at the edge of the volumes they
-    are centred on it anew, up to `ROUNDS` times.
+    are centred on it anew, up to `ROUNDS` times, as long as the guards admit the volumes.
     """
     centres = [structure.volume / len(structure) for structure in structures]
     results: list[EquationOfState | Exception] = [InfeasibleError("the volume does not settle")] * len(structures)
@@ -85,7 +86,11 @@ def minima(potential: Potential, structures: Sequence[Structure]) -> list[Equati
             lowest = int(energy.argmin())
             if lowest in (0, len(STRAINS) - 1):
                 centres[i] = float(volumes[i][lowest])
-                again.append(i)
+                try:
+                    _require_sound(structures[i], centres[i])
+                    again.append(i)
+                except InfeasibleError as reason:
+                    results[i] = reason
                 continue
             try:
                 results[i] = birch_murnaghan(volumes[i], energy)
@@ -95,3 +100,14 @@ def minima(potential: Potential, structures: Sequence[Structure]) -> list[Equati
         if not open_:
             break
     return results
+
+
+def _require_sound(structure: Structure, centre: float) -> None:
+    """Raise `InfeasibleError` unless the guards admit the structure at `centre` (A^3/atom) and its smallest volume."""
+    for volume in (centre, centre * (1 + STRAINS[0])):
+        try:
+            check_packing(at_volume(structure, volume))
+        except InfeasibleError as reason:
+            raise InfeasibleError(
+                f"the minimum of the energy is outside the volumes where the potential can be trusted: {reason}"
+            ) from reason

@@ -32,8 +32,7 @@ def covalent_radii() -> dict[str, float]:
 def check(structure: Structure, max_atoms: int) -> None:
     """Raise `InfeasibleError` unless a potential can be trusted with the structure.
 
-    It is to be ordered, of 1 to `max_atoms` atoms of real elements, finite, of a volume in `VOLUME_RANGE` and
-    without a contact below `CLOSEST_CONTACT`.
+    It is to be ordered, of 1 to `max_atoms` atoms of real elements, finite, and packed as `check_packing` demands.
     """
     amounts(structure)
     if not structure.is_ordered:
@@ -42,6 +41,11 @@ def check(structure: Structure, max_atoms: int) -> None:
         raise InfeasibleError(f"{len(structure)} atoms; at most {max_atoms} are allowed")
     if not (np.isfinite(structure.lattice.matrix).all() and np.isfinite(structure.frac_coords).all()):
         raise InfeasibleError("the cell or the coordinates are not finite")
+    check_packing(structure)
+
+
+def check_packing(structure: Structure) -> None:
+    """Raise `InfeasibleError` unless the volume is in `VOLUME_RANGE` and no contact below `CLOSEST_CONTACT`."""
     volume = structure.volume / len(structure)
     lower, upper = VOLUME_RANGE
     if not lower <= volume <= upper:

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Literal, get_args
 
 from oracles.elements import amounts, whole_counts
-from oracles.evaluation import Evaluation, InfeasibleError
+from oracles.evaluation import MACHINE_FAULTS, Evaluation, InfeasibleError, UnavailableError, described
 from oracles.potential import guards, realisation
 from oracles.potential.energies import energies
 from oracles.potential.equation_of_state import EquationOfState, at_volume, minima
@@ -50,8 +50,10 @@ class PotentialOracle:
         `relax`: cell and positions are relaxed, and then the equation of state.
     prototypes: crystals tried for a composition, which has none of its own; the lowest energy is kept.
     max_atoms: atoms allowed in the cell.
-    limits: when a relaxation gives up; the material is then infeasible.
+    limits: when a relaxation gives up: after too many steps the material is infeasible, after too long a time
+        retryable.
 
+    If the potential itself cannot be loaded, all materials are retryable.
     Structures are guarded before the potential sees them, and values afterwards; see `guards` and `oracles.PROPERTIES`.
     """
 
@@ -79,11 +81,14 @@ class PotentialOracle:
 
     def admits(self, materials: Sequence[Composition | Structure]) -> list[bool]:
         """Return False for unknown elements, disorder, and formulas that no prototype can hold."""
-        return [self._objection(material) is None for material in materials]
+        reasons = [self._objection(material) for material in materials]
+        return [reason is None or isinstance(reason, MACHINE_FAULTS) for reason in reasons]
 
     def evaluate(self, materials: Sequence[Composition | Structure]) -> list[Evaluation]:
         """Return one evaluation a material; its structure is the crystal that the values belong to."""
-        jobs = [_Job(material, failure=self._objection(material)) for material in materials]
+        jobs = [_Job(material) for material in materials]
+        self._stage(jobs, self._prepare)
+        self._stage(jobs, self._screen)
         self._stage(jobs, self._crystals)
         self._stage(jobs, self._guard)
         if self.protocol == "relax":
@@ -99,14 +104,15 @@ class PotentialOracle:
         """Return why a material cannot be evaluated, as far as can be told without a calculation."""
         from pymatgen.core import Structure
 
+        references = self.potential.references  # unreadable ones are no objection to the material
         try:
             if isinstance(material, Structure):
                 if not material.is_ordered:
                     raise InfeasibleError("the structure is disordered; order it first")
-                self.potential.references.require(amounts(material))
+                references.require(amounts(material))
             else:
                 counts = whole_counts(material)
-                self.potential.references.require(counts)
+                references.require(counts)
                 realisation.require_prototype(counts)
         except Exception as reason:
             return reason
@@ -124,6 +130,17 @@ class PotentialOracle:
             except Exception as reason:
                 for job in live:
                     job.failure = reason
+
+    def _prepare(self, jobs: list[_Job]) -> None:
+        """Load the potential, for all jobs: what fails here is the fault of none of their materials."""
+        try:
+            self.potential.prepare()
+        except Exception as reason:
+            raise UnavailableError(f"the potential cannot work here: {described(reason)}") from reason
+
+    def _screen(self, jobs: list[_Job]) -> None:
+        for job in jobs:
+            job.failure = self._objection(job.material)
 
     def _crystals(self, jobs: list[_Job]) -> None:
         from pymatgen.core import Structure

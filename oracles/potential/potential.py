@@ -23,6 +23,13 @@ class Potential(Protocol):
         """The elements at this same level: those that it is trusted with."""
         ...
 
+    def prepare(self) -> None:
+        """Load whatever `references`, `energies` and `calculator` need; cheap when done before.
+
+        What it raises is a fault of the machine or the installation, and of no material.
+        """
+        ...
+
     def energies(self, structures: Sequence[Structure]) -> list[float]:
         """Return the energy of each structure in eV/atom; may raise for the whole batch."""
         ...

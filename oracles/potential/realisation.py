@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from oracles.evaluation import InfeasibleError
+from oracles.evaluation import MACHINE_FAULTS, InfeasibleError, described
 from oracles.potential.charges import formal_charges
 from oracles.potential.energies import energies
 from oracles.potential.equation_of_state import at_volume
@@ -61,11 +61,12 @@ class Trial:
 
 @dataclass
 class Realised:
-    """The best crystal found for a composition: its energy (eV/atom) and the prototype's name."""
+    """A crystal of a composition: its energy (eV/atom, nan if there is none), the prototype's name, what went wrong."""
 
     structure: Structure
     energy: float
     prototype: str = field(default="")
+    failure: Exception | None = None
 
 
 def require_prototype(counts: Mapping[str, int]) -> None:
@@ -155,7 +156,8 @@ def realise(potential: Potential, formulas: Sequence[Mapping[str, int]], most: i
     """Return, for each reduced formula, the crystal of the lowest energy among at most `most` trials.
 
     All trials of all formulas are computed in one batch; then the volumes of the best few are corrected by a
-    parabola through three energies. An exception stands for a formula that cannot be realised.
+    parabola through three energies. An exception stands for a formula that cannot be realised: `MACHINE_FAULTS`
+    as they are, if no trial has an energy or a volume could not be corrected for one; otherwise `InfeasibleError`.
     """
     found = [_of(potential, counts, most) for counts in formulas]
     _compute(potential, [realised for group in found for realised in group])
@@ -163,10 +165,7 @@ def realise(potential: Potential, formulas: Sequence[Mapping[str, int]], most: i
         sorted((r for r in group if np.isfinite(r.energy)), key=lambda r: r.energy)[:SECOND_LOOK] for group in found
     ]
     _correct(potential, [realised for group in best for realised in group])
-    return [
-        min(group, key=lambda r: r.energy) if group else InfeasibleError(_why_not(counts, bool(all_)))
-        for group, all_, counts in zip(best, found, formulas, strict=True)
-    ]
+    return [_verdict(counts, tried, kept) for counts, tried, kept in zip(formulas, found, best, strict=True)]
 
 
 def _of(potential: Potential, counts: Mapping[str, int], most: int) -> list[Realised]:
@@ -182,24 +181,32 @@ def _of(potential: Potential, counts: Mapping[str, int], most: int) -> list[Real
 def _compute(potential: Potential, crystals: Sequence[Realised]) -> None:
     answers = energies(potential, [crystal.structure for crystal in crystals])
     for crystal, answer in zip(crystals, answers, strict=True):
-        crystal.energy = np.nan if isinstance(answer, Exception) else answer
+        if isinstance(answer, Exception):
+            crystal.energy, crystal.failure = np.nan, answer
+        else:
+            crystal.energy, crystal.failure = answer, None
 
 
 def _correct(potential: Potential, crystals: Sequence[Realised]) -> None:
-    """Move each crystal to the volume of lowest energy, as far as three energies tell."""
+    """Move each crystal to the volume of lowest energy, as far as three energies tell.
+
+    A fault of the machine is left as the crystal's failure: uncorrected, its energy would depend on the machine.
+    """
     volumes = [crystal.structure.volume / len(crystal.structure) for crystal in crystals]
     moved = [
         at_volume(crystal.structure, factor * volume)
         for crystal, volume in zip(crystals, volumes, strict=True)
         for factor in NEARBY
     ]
-    answers = [np.nan if isinstance(a, Exception) else a for a in energies(potential, moved)]
+    answers = energies(potential, moved)
     better = []
     for k, (crystal, volume) in enumerate(zip(crystals, volumes, strict=True)):
-        factors = np.array([NEARBY[0], 1.0, NEARBY[1]])
-        curve = np.array([answers[2 * k], crystal.energy, answers[2 * k + 1]])
-        if not np.isfinite(curve).all():
+        smaller, larger = answers[2 * k : 2 * k + 2]
+        if isinstance(smaller, Exception) or isinstance(larger, Exception):
+            crystal.failure = _machine_fault([smaller, larger])
             continue
+        factors = np.array([NEARBY[0], 1.0, NEARBY[1]])
+        curve = np.array([smaller, crystal.energy, larger])
         second, first, _ = np.polyfit(factors, curve, 2)
         lowest = -first / (2 * second) if second > 0 else factors[curve.argmin()]
         factor = float(np.clip(lowest, 0.8, 1.3))
@@ -208,12 +215,26 @@ def _correct(potential: Potential, crystals: Sequence[Realised]) -> None:
     for crystal, new in better:
         if new.energy < crystal.energy:
             crystal.structure, crystal.energy = new.structure, new.energy
+        crystal.failure = _machine_fault([new.failure])
 
 
-def _why_not(counts: Mapping[str, int], tried: bool) -> str:
-    if tried:
-        return f"the potential has no energy for {_formula(counts)} in any prototype"
-    return f"{_formula(counts)} fits no prototype at a sound volume"
+def _verdict(counts: Mapping[str, int], tried: Sequence[Realised], kept: Sequence[Realised]) -> Realised | Exception:
+    """Return the best of those kept, or why there is none."""
+    if not tried:
+        return InfeasibleError(f"{_formula(counts)} fits no prototype at a sound volume")
+    failures = [crystal.failure for crystal in (kept or tried) if crystal.failure is not None]
+    if (fault := _machine_fault(failures)) is not None:
+        return fault
+    if kept:
+        return min(kept, key=lambda crystal: crystal.energy)
+    return InfeasibleError(
+        f"the potential has no energy for {_formula(counts)} in any prototype: {described(failures[-1])}"
+    )
+
+
+def _machine_fault(answers: Sequence[object]) -> Exception | None:
+    """Return the first of the answers that is a fault of the machine."""
+    return next((answer for answer in answers if isinstance(answer, MACHINE_FAULTS)), None)
 
 
 def _formula(counts: Mapping[str, int]) -> str:

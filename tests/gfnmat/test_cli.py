@@ -93,7 +93,8 @@ def test_a_bad_store_is_bad_input(campaign):
 def test_run_closes_the_loop_and_sums_up(campaign):
     result = gfnmat("run", campaign)
     assert result.exit_code == 0
-    assert "cost 6 of 6" in result.stdout
+    assert "salts: 2 rounds, cost 6 of 6; " in result.stdout.splitlines()[0]
+    assert "None" not in result.stdout
     assert "formation energy (eV/atom)" in result.stdout
     assert "evaluate 3 of 3" in result.stderr
     status = json.loads(gfnmat("status", campaign, "--json").stdout)
@@ -136,10 +137,21 @@ def test_a_failure_that_is_nobodys_input_is_not_called_so(campaign, monkeypatch)
     from gfnmat.campaign import Campaign
 
     def broken(self, progress=None):
-        raise ValueError("a fault of the program")
+        raise RuntimeError("a fault of the program")
 
     monkeypatch.setattr(Campaign, "run", broken)
     assert gfnmat("run", campaign).exit_code == 1
+
+
+@pytest.mark.parametrize("error", [ValueError("the store is another's"), PermissionError(13, "Permission denied")])
+def test_what_stops_a_run_and_is_the_users_is_bad_input(campaign, monkeypatch, error):
+    from gfnmat.campaign import Campaign
+
+    def stopped(self, progress=None):
+        raise error
+
+    monkeypatch.setattr(Campaign, "run", stopped)
+    assert error.args[-1] in refused(gfnmat("run", campaign))
 
 
 def test_asked_suggestions_are_filled_in_and_told(campaign):
@@ -153,6 +165,52 @@ def test_asked_suggestions_are_filled_in_and_told(campaign):
     assert gfnmat("tell", campaign, "results.csv").stdout == "0 new of 2 results.\n"
     (best,) = json.loads(gfnmat("pareto", campaign, "--json").stdout)
     assert best["formation_energy"] == -1.5
+
+
+def test_the_file_to_fill_in_has_an_empty_cell_for_everything_to_tell(campaign):
+    gfnmat("ask", campaign, "-n", 3, "-o", "ask.csv")
+    table = pd.read_csv("ask.csv")
+    assert table.columns[-3:].tolist() == ["why", "formation_energy", "status"]
+    assert table[["formation_energy", "status"]].isna().all(axis=None)
+    table["formation_energy"] = [-1.5, -0.5, float("nan")]
+    table["status"] = ["done", "", "infeasible"]
+    table.to_csv("ask.csv", index=False)
+    assert gfnmat("tell", campaign, "ask.csv").stdout == "3 new of 3 results.\n"
+    status = json.loads(gfnmat("status", campaign, "--json").stdout)
+    assert status["counts"] == {"estimate": {"done": 2, "infeasible": 1}}
+
+
+def test_nothing_is_issued_for_a_file_that_cannot_be_written(campaign):
+    Path("folder.csv").mkdir()
+    assert "folder.csv" in refused(gfnmat("ask", campaign, "-o", "folder.csv"))
+    assert "salts.yaml" in refused(gfnmat("ask", campaign, "-o", "salts.yaml/ask.csv"))
+    assert json.loads(gfnmat("status", campaign, "--json").stdout)["outstanding"] == 0
+
+
+def test_a_file_keeps_its_content_until_there_are_suggestions(campaign):
+    Path("kept.csv").write_text("filled in\n", encoding="utf-8")
+    refused(gfnmat("ask", campaign, "--fidelity", "dft", "-o", "kept.csv"))
+    refused(gfnmat("ask", campaign, "--fidelity", "dft", "-o", "new.csv"))
+    gfnmat("run", campaign, "--quiet")
+    assert "No suggestion" in gfnmat("ask", campaign, "-o", "kept.csv").stdout
+    assert Path("kept.csv").read_text(encoding="utf-8") == "filled in\n"
+    assert not Path("new.csv").exists()
+
+
+def test_what_is_outstanding_is_listed_again(campaign):
+    assert "Nothing is outstanding" in gfnmat("ask", campaign, "--again").stdout
+    gfnmat("ask", campaign, "-n", 3, "-o", "ask.csv")
+    shown = gfnmat("status", campaign).stdout
+    assert "outstanding: 3; `gfnmat ask salts.yaml --again` lists them" in shown
+    assert gfnmat("ask", campaign, "--again", "-o", "again.csv").exit_code == 0
+    assert Path("again.csv").read_text(encoding="utf-8") == Path("ask.csv").read_text(encoding="utf-8")
+    table = pd.read_csv("again.csv").head(1).assign(formation_energy=-1.5)
+    table.to_csv("results.csv", index=False)
+    gfnmat("tell", campaign, "results.csv")
+    left = json.loads(gfnmat("ask", campaign, "--again", "--json").stdout)
+    assert [row["id"] for row in left] == pd.read_csv("ask.csv")["id"].tolist()[1:]
+    assert "--again" in refused(gfnmat("ask", campaign, "--again", "-n", 1))
+    assert "--again" in refused(gfnmat("ask", campaign, "--again", "--fidelity", "estimate"))
 
 
 def test_ask_prints_what_a_program_can_read(campaign):
@@ -206,6 +264,12 @@ def test_the_doctor_looks_and_leaves_no_trace(campaign):
     assert not Path("runs").exists()
     broken = any(finding["required"] and not finding["works"] for finding in findings.values())
     assert result.exit_code == int(broken)
+
+
+def test_the_doctor_shows_no_password(campaign):
+    result = gfnmat("doctor", campaign, "--json", "--store", "sqlite://ann:secret@host/new.db")
+    assert "sqlite://ann:***@host/new.db" in result.stdout
+    assert "secret" not in result.stdout
 
 
 def test_the_doctor_reports_a_store_of_another_campaign(campaign):

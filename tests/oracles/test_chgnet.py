@@ -91,14 +91,20 @@ def test_relaxation_ends_without_forces_and_below_the_start():
     assert StructureMatcher().fit(relaxed, rock_salt())
 
 
-@pytest.mark.parametrize(("limits", "part"), [(Limits(0.001, 1), "1 steps"), (Limits(0.001, 99, 0.0), "0 s")])
-def test_a_relaxation_that_does_not_end_is_infeasible(limits, part):
+@pytest.mark.parametrize(
+    ("limits", "kind", "part", "status"),
+    [
+        (Limits(0.001, 1), InfeasibleError, "1 steps", "infeasible"),
+        (Limits(0.001, 99, 0.0), TimeoutError, "0 s", "retryable"),
+    ],
+)
+def test_steps_judge_the_material_and_seconds_the_machine(limits, kind, part, status):
     start = rock_salt().copy()
     start.perturb(0.2, seed=1)
-    with pytest.raises(InfeasibleError, match=part):
+    with pytest.raises(kind, match=part):
         relax(CHGNetPotential("cpu"), start, limits)
     (answer,) = PotentialOracle(CHGNetPotential("cpu"), "relax", limits=limits).evaluate([start])
-    assert answer.status == "infeasible"
+    assert answer.status == status
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,9 @@ from oracles import Evaluation
         ("chgnet", {"protocl": "relax"}, ["'protocl'", "prototypes", "did you mean 'protocol'"]),
         ("chgnet", {"protocol": "relaxed"}, ["'relaxed'", "single_point", "did you mean 'relax'"]),
         ("chgnet", {"prototypes": 0}, ["at least 1"]),
+        ("chgnet", {"device": "gpu"}, ["unknown device 'gpu'", "cuda"]),
+        ("chgnet", {"device": "cuda:first"}, ["unknown device 'cuda:first'"]),
+        ("chgnet", {"device": "cuda:99"}, ["device cuda:99 is not on this machine"]),
         ("pauling", {"scale": 2}, ["unknown setting of the oracle pauling 'scale'", "there are none"]),
         ("python", {"function": "m:f"}, ["needs the setting 'properties'"]),
         ("python", {"function": "m", "properties": ["band_gap"]}, ["'module:name'"]),
@@ -104,9 +107,10 @@ def test_python_function_is_imported_from_its_folder(tmp_path):
         ([{"band_gap": float("nan")}], "infeasible", "nan"),
         ([{"band_gap": "wide"}], "infeasible", "not a number"),
         ([{"band_gap": True}], "infeasible", "not a number"),
-        ([{"bandgap": 1.0}], "infeasible", "declared are band_gap"),
+        ([{"bandgap": 1.0, 3: 2.0}], "retryable", "returned bandgap, 3, and of the declared band_gap none"),
+        ([{"band_gap": 1.0, "note": "extra"}], "done", None),
         ([3.0], "infeasible", "float"),
-        ([{}], "infeasible", "has values"),
+        ([{}], "retryable", "returned nothing, and of the declared band_gap none"),
         ([KeyError("x")], "infeasible", "KeyError"),
         ([TimeoutError("queue")], "retryable", "queue"),
         ([], "retryable", "0 answers"),
@@ -123,3 +127,4 @@ def test_what_a_function_returns_is_judged(answers, status, part):
     (evaluation,) = oracle.evaluate([Composition("NaCl")])
     assert evaluation.status == status
     assert part is None or part in evaluation.error
+    assert evaluation.values.keys() <= {"band_gap"}

@@ -38,3 +38,12 @@ def test_order_and_scale_do_not_matter(amounts, factor, random):
 
 def test_oxidation_states_do_not_matter():
     assert energy(Composition({"Na+": 1, "Cl-": 1})) == energy(Composition("NaCl"))
+
+
+def test_only_elements_with_an_electronegativity_are_admitted():
+    formulas = ["NaCl", "HeNe", "Ar", "XeF2", "NaAr"]
+    admitted = oracle.admits([Composition(formula) for formula in formulas])
+    assert admitted == [True, False, False, True, False]
+    answers = oracle.evaluate([Composition(formula) for formula in formulas])
+    assert [answer.status == "done" for answer in answers] == admitted
+    assert answers[4].error == "no Pauling electronegativity for Ar"

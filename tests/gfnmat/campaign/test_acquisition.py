@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 import surrogates
+from gfnmat.campaign import acquisition
 from gfnmat.campaign.acquisition import Pick, prices, select
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.reward import Scale
@@ -54,6 +55,7 @@ class Setting:
         budget: float = 1000.0,
         open_pairs: Tensor | None = None,
         pending: Tensor | None = None,
+        reserve: float = 0.0,
         seed: int = 0,
     ) -> list[Pick]:
         return select(
@@ -67,6 +69,7 @@ class Setting:
             costs=costs,
             n=n,
             budget=budget,
+            reserve=reserve,
             seed=seed,
         )
 
@@ -105,11 +108,10 @@ def test_picks_are_distinct_open_and_within_budget(two_objectives: bool) -> None
 
 
 def test_nothing_below_is_bought_once_the_target_cannot_be_paid(setting: Setting) -> None:
-    picks = setting.select(costs=(0.01, 1.0), n=10, budget=1.5)
-    assert sum(0.01 for pick in picks if pick.rung == 0) <= 0.5
-    assert sum(1.0 for pick in picks if pick.rung == 1) == 1
-    assert picks[-1].rung == 1
-    assert setting.select(costs=(0.01, 1.0), n=3, budget=0.05)  # the target is out of reach from the start
+    only_lower = torch.tensor([[True, False]]).expand(60, 2)
+    assert len(setting.select(costs=(0.2, 1.0), n=10, budget=1.5, reserve=1.0, open_pairs=only_lower)) == 2
+    assert setting.select(costs=(0.2, 1.0), n=10, budget=0.9, reserve=1.0) == []
+    assert len(setting.select(costs=(0.2, 1.0), n=10, budget=0.9, open_pairs=only_lower)) == 4
 
 
 def test_what_is_awaited_is_not_chosen_for_the_same_reason(setting: Setting) -> None:
@@ -123,6 +125,15 @@ def test_one_seed_gives_one_choice_whatever_torch_drew_before(setting: Setting) 
     first = setting.select(costs=(0.1, 1.0))
     torch.rand(100)
     assert setting.select(costs=(0.1, 1.0)) == first
+
+
+def test_closed_leaders_do_not_hide_what_is_open(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acquisition, "SHORTLIST", 8)
+    closed = torch.ones(60, 2, dtype=torch.bool)
+    first = setting.select(costs=(1.0, 1.0), n=60)
+    closed[[pick.index for pick in first[:50]]] = False
+    rest = setting.select(costs=(1.0, 1.0), n=10, open_pairs=closed)
+    assert {pick.index for pick in rest} == set(range(60)) - {pick.index for pick in first[:50]}
 
 
 def test_a_price_is_the_declared_cost_and_the_confirmation() -> None:

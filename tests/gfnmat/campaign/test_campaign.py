@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from gfnmat import Campaign
+from gfnmat.campaign.campaign import EvaluationError
 from gfnmat.campaign.store import StoreError
 from gfnmat.config import ConfigError
 
@@ -42,14 +43,17 @@ def test_the_loop_closes_within_budget_and_rounds(open_campaign: Opener) -> None
     assert seen[-1].spent == pytest.approx(status.spent)
     rounds = campaign.rounds()
     assert rounds.spent.is_monotonic_increasing
+    assert rounds.spent.iloc[-1] == pytest.approx(status.spent)
     assert rounds.evaluations.sum() == len(measured)
-    assert rounds.best.dropna().is_monotonic_increasing
+    assert rounds.coverage[1:].between(0, 1).all()
+    assert rounds.rank_correlation[1:].between(-1, 1).all()
 
 
 def test_failures_of_materials_are_kept_and_not_repeated(open_campaign: Opener) -> None:
     campaign = open_campaign()
     campaign.run()
     failed = campaign.measurements().query("status == 'infeasible'")
+    assert not failed.empty
     assert (failed.error.str.contains("sulphides melt")).all()
     assert failed[["bulk_modulus", "density"]].isna().all(axis=None)
     assert not failed.formula.duplicated().any()
@@ -156,7 +160,9 @@ def test_ask_and_tell(open_campaign: Opener) -> None:
             "status": ["done", "done", "infeasible", None],
         }
     )
-    assert campaign.tell(results) == 4
+    half = results[:2].assign(bulk_modulus=[100.0, None], density=[3.0, None], status=None)
+    assert campaign.tell(half) == 1
+    assert campaign.tell(results) == 3
     assert campaign.tell(results) == 0
     assert list(campaign.measurements().status) == ["done", "done", "infeasible", "done"]
 
@@ -198,7 +204,8 @@ def test_the_loop_leaves_to_a_person_what_a_person_asked_for(open_campaign: Open
         ([{"id": 1, "density": -3.0}], "allowed is"),
         ([{"id": 1, "density": float("inf")}], "allowed is"),
         ([{"id": 1, "density": 3.6, "status": "fine"}], "allowed are done"),
-        ([{"id": 1, "density": None}], "has no value"),
+        ([{"id": 1, "density": None}], "no row of the results holds a value"),
+        ([{"id": 1, "density": None, "status": "done"}], "has no value"),
         ([{"id": 1, "density": 3.6}, {"id": 2.5, "density": 3.6}], "not a whole number"),
     ],
 )
@@ -223,9 +230,10 @@ def test_a_contradicting_result_is_a_conflict(open_campaign: Opener) -> None:
 
 def test_a_store_of_another_campaign_is_refused(open_campaign: Opener) -> None:
     open_campaign().ask(1)
-    with pytest.raises(StoreError, match=r"differs .* in objectives"):
+    with pytest.raises(StoreError, match=r"belongs to campaign 'small'.* differs .* in objectives"):
         open_campaign(objectives=[{"property": "density", "goal": "minimize"}])
-    open_campaign(budget={"cost": 30})  # a larger budget is the same campaign
+    # what does not change the question is the same campaign
+    open_campaign(name="renamed", budget={"cost": 30}, acquisition={"batch_size": 3}, proposer={"pool": 100})
 
 
 def test_a_file_that_is_no_store_is_refused(open_campaign: Opener, tmp_path: Path) -> None:
@@ -253,6 +261,9 @@ def test_opening_and_reading_writes_nothing(open_campaign: Opener, tmp_path: Pat
         ({"space": {"elements": ["Li", "Na"]}}, "space: no neutral composition"),
         ({"budget": {"cost": 0.05}}, "does not pay for the cheapest"),
         ({"constraints": [{"property": "density"}]}, "needs min or max"),
+        ({"constraints": [{"property": "density", "max": float("nan")}]}, "finite"),
+        ({"surrogate": {"kind": "gp"}}, "multi_fidelity_gp"),
+        ({"budget": {"cost": 0.5}}, "one evaluation at the target"),
         ({"proposer": {"device": "cuda:99"}}, "cuda:99 is not on this machine"),
         ({"proposer": {"device": "abacus"}}, "device"),
     ],
@@ -267,6 +278,94 @@ def test_a_campaign_that_cannot_run_is_refused_at_once(
 def test_a_store_that_is_no_database_url_is_refused(content: dict[str, Any]) -> None:
     with pytest.raises(StoreError, match="no database URL"):
         Campaign.open(content, store="nothing://here")
+
+
+def test_a_function_that_fails_for_all_stops_the_loop_and_spends_nothing(
+    open_campaign: Opener, content: dict[str, Any]
+) -> None:
+    campaign = open_campaign()
+    module = oracle_module(content)
+    campaign._ladder._oracles[1].function = lambda materials: materials.no_such_attribute
+    with pytest.raises(EvaluationError, match=r"real failed for every one of .* no attribute"):
+        campaign.run()
+    assert campaign.status().outstanding > 0
+    campaign._ladder._oracles[1].function = module.stiffness
+    campaign.run()
+    assert set(campaign.measurements().status) == {"done", "infeasible"}
+    assert campaign.status().finished
+
+
+def test_what_ends_the_process_each_time_is_given_up(open_campaign: Opener) -> None:
+    campaign = open_campaign()
+    campaign.ask(1)  # starts the store
+    plan = campaign._planner.plan(campaign._history(), n=4, round_number=0)
+    deadly = campaign._issue(plan, 0, asked=False)[0]
+    campaign._store.count_attempt([deadly.id], by=3)  # as if the process had died three times on the way
+    campaign.run()
+    answer = campaign.measurements().set_index("id").loc[deadly.id]
+    assert answer.status == "retryable"
+    assert "did not end" in answer.error
+
+
+def test_a_person_who_is_faster_than_the_loop_is_heard(open_campaign: Opener) -> None:
+    campaign = open_campaign(budget={"cost": 20, "rounds": 1})
+    oracle = campaign._ladder._oracles[1]
+    slow, told = oracle.function, []
+
+    def overtaken(materials: list[Any]) -> list[Any]:
+        if not told:
+            waiting = campaign.outstanding().query("fidelity == 'real'")
+            told.append(int(waiting.id.iloc[0]))
+            campaign.tell([{"id": told[0], "bulk_modulus": 1.0, "density": 1.0}])
+        return slow(materials)
+
+    oracle.function = overtaken
+    campaign.run()
+    measured = campaign.measurements().set_index("id")
+    assert measured.bulk_modulus[told[0]] == 1.0
+    assert campaign.status().outstanding == 0
+
+
+def test_asks_use_up_no_rounds_and_the_loop_says_why_it_ends(open_campaign: Opener) -> None:
+    campaign = open_campaign(budget={"cost": 20, "rounds": 2})
+    for _ in range(3):
+        campaign.ask(1)
+    assert len(campaign.outstanding()) == 3
+    assert campaign.run() == "all 2 rounds are done"
+    assert len(campaign.rounds()) == 2
+    assert "left of the budget" in open_campaign("other.db", budget={"cost": 8}).run()
+    tiny = open_campaign("tiny.db", space={"elements": ["Li", "O"], "n_elements": [2, 2], "n_atoms": [2, 3]})
+    assert "no candidate is left" in tiny.run()
+
+
+def test_a_budget_lowered_below_what_was_spent_issues_nothing(open_campaign: Opener) -> None:
+    random = {"proposer": {"kind": "random"}, "acquisition": {"kind": "random", "batch_size": 5}}
+    open_campaign(**random).run()
+    assert open_campaign(**random, budget={"cost": 5}).ask(4).empty
+
+
+def test_a_rung_that_cannot_answer_a_material_does_not_close_the_target(
+    open_campaign: Opener, content: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "known.csv").write_text("formula,bulk_modulus\nMgO,160\nLi2O,80\n")
+    known = {"name": "known", "oracle": "table", "path": str(tmp_path / "known.csv"), "cost": 0.01}
+    campaign = open_campaign(fidelities=[known, content["fidelities"][1]])
+    campaign.run()
+    measured = campaign.measurements()
+    assert set(measured[measured.fidelity == "known"].formula) <= {"MgO", "Li2O"}
+    assert set(measured[measured.fidelity == "known"].status) <= {"done"}
+    assert (measured.fidelity == "real").sum() > 10
+
+
+def test_functions_and_frames_may_be_given_in_python(content: dict[str, Any], tmp_path: Path) -> None:
+    def weigh(materials: list[Any]) -> list[dict[str, float]]:
+        return [{"density": m.weight / 10, "bulk_modulus": 1.0} for m in materials]
+
+    given = {**content, "fidelities": [{"name": "mine", "oracle": "python", "function": weigh, "cost": 1}]}
+    campaign = Campaign.open(given, store=f"sqlite:///{tmp_path / 'python.db'}")
+    campaign.run()
+    assert not campaign.pareto().empty
+    Campaign.open(given, store=f"sqlite:///{tmp_path / 'python.db'}")
 
 
 def test_an_unknown_fidelity_names_those_there_are(open_campaign: Opener) -> None:

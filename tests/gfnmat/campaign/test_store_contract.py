@@ -1,6 +1,8 @@
 """What every store promises; any other implementation can be run through `StoreContract`."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,10 +105,67 @@ class StoreContract:
         store.issue([choice()], LADDER, None, None, 0, asked=True)
         assert again().provenance() == {"torch": "2.13"}
 
-    def test_another_campaign_is_refused(self, store: Store, reopened: Callable[[], Store]) -> None:
+    def test_it_says_whose_it_is_once_something_is_kept(self, store: Store, reopened: Callable[[], Store]) -> None:
+        assert reopened().open("yours", {"seed": 1}, {}) is None
         store.issue([choice()], LADDER, None, None, 0, asked=True)
-        with pytest.raises(StoreError, match=r"belongs to campaign 'mine'.* in seed"):
-            reopened().open("yours", {**IDENTITY, "seed": 1}, {})
+        assert reopened().open("yours", {"seed": 1}, {}) == ("mine", IDENTITY)
+
+    @pytest.mark.parametrize("first", [Answer("withdrawn"), Answer("retryable", error="power cut")])
+    def test_a_late_answer_supersedes_that_there_was_none(self, store: Store, first: Answer) -> None:
+        (issued,) = store.issue([choice()], LADDER, None, None, 0, asked=True)
+        store.tell({issued.id: first})
+        done = Answer("done", {"density": 3.58}, structure=MGO)
+        assert store.tell({issued.id: done}) == 1
+        assert [m.answer for m in store.measurements()] == [replace(done, structure=None)]
+        assert store.structures() == {issued.id: MGO}
+
+    def test_further_properties_complete_an_answer(self, store: Store) -> None:
+        (issued,) = store.issue([choice()], LADDER, None, None, 0, asked=True)
+        store.tell({issued.id: Answer("done", {"density": 3.58})})
+        assert store.tell({issued.id: Answer("done", {"density": 3.58, "bulk_modulus": 160.0})}) == 1
+        assert store.measurements()[0].answer.values == {"density": 3.58, "bulk_modulus": 160.0}
+        with pytest.raises(StoreError, match="contradicts"):
+            store.tell({issued.id: Answer("done", {"density": 3.58})})
+
+    def test_a_correction_supersedes(self, store: Store, again: Callable[[], Store]) -> None:
+        (issued,) = store.issue([choice()], LADDER, None, None, 0, asked=True)
+        store.tell({issued.id: Answer("done", {"density": 35.8})})
+        assert store.tell({issued.id: Answer("done", {"density": 3.58})}, correct=True) == 1
+        assert [m.answer.values for m in again().measurements()] == [{"density": 3.58}]
+
+    def test_a_pair_is_issued_once_unless_it_was_withdrawn(self, store: Store, again: Callable[[], Store]) -> None:
+        (issued,) = store.issue([choice()], LADDER, None, None, 0, asked=True)
+        assert again().issue([choice()], LADDER, None, None, 0, asked=True) == []
+        assert len(again().issue([choice(rung=0)], LADDER, None, None, 0, asked=True)) == 1
+        store.tell({issued.id: Answer("withdrawn")})
+        assert len(store.issue([choice()], LADDER, None, None, 0, asked=True)) == 1
+
+    def test_two_that_start_at_once_share_one_store(self, store: Store, again: Callable[[], Store]) -> None:
+        other = again()  # opened before anything was kept
+        record = RoundRecord(round=0, seconds=0, pool=1, distinct=1)
+        store.issue([choice()], LADDER, record, b"a", 0, asked=False)
+        other.issue([choice("Li2O")], LADDER, record, b"b", 0, asked=False)
+        assert [r.round for r in store.rounds()] == [0, 1]
+        assert [s.choice.formula for s in other.suggestions()] == ["MgO", "Li2O"]
+
+    @pytest.mark.slow
+    def test_many_threads_issue_each_pair_once_and_keep_every_answer(
+        self, store: Store, again: Callable[[], Store]
+    ) -> None:
+        formulas = [f"Li{n}O" for n in range(2, 42)]
+        store.issue([choice()], LADDER, None, None, 0, asked=True)
+
+        def work(_: int) -> None:
+            mine = again()
+            for formula in formulas:
+                for issued in mine.issue([choice(formula)], LADDER, None, None, 0, asked=True):
+                    mine.tell({issued.id: Answer("done", {"density": 1.0})})
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(work, range(4)))
+        issued = [s.choice.formula for s in store.suggestions()]
+        assert sorted(issued) == sorted(["MgO", *formulas])
+        assert len(store.measurements()) == len(formulas)
 
 
 class TestSqlite(StoreContract):
@@ -120,8 +179,9 @@ class TestSqlite(StoreContract):
         import sqlite3
 
         store.issue([choice()], LADDER, None, None, 0, asked=True)
-        with sqlite3.connect(tmp_path / "folder" / "campaign.db") as connection:
+        with closing(sqlite3.connect(tmp_path / "folder" / "campaign.db")) as connection:
             connection.execute("UPDATE campaign SET schema_version = 99")
+            connection.commit()
         with pytest.raises(StoreError, match="has schema 99 and this gfnmat reads 1"):
             SqlStore(f"sqlite:///{tmp_path / 'folder' / 'campaign.db'}").open("mine", IDENTITY, {})
 

@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 from pymatgen.core import Lattice, Structure
 
-from gfnmat.campaign import Status
 from gfnmat.config import CampaignConfig, load
 from gfnmat.problem import Problem
 
@@ -110,29 +109,17 @@ class FakeCampaign:
                 "log_z": 3.0,
                 "pool": 900,
                 "distinct": 0.9,
-                "hypervolume": 0.1 * n,
-                "best": 200.0,
+                "coverage": None if n == 0 else 0.8,
+                "rank_correlation": None if n == 0 else -0.1 * n,
             }
             for n in range(3 if self.rows else 0)
         ]
-        return pd.DataFrame(
-            rows,
-            columns=[
-                "round",
-                "evaluations",
-                "spent",
-                "seconds",
-                "loss",
-                "log_z",
-                "pool",
-                "distinct",
-                "hypervolume",
-                "best",
-            ],
-        )
+        columns = ["round", "evaluations", "spent", "seconds", "loss", "log_z", "pool", "distinct"]
+        return pd.DataFrame(rows, columns=[*columns, "coverage", "rank_correlation"])
 
-    def status(self) -> Status:
-        return Status(self.config.name, 3, 4, 8.1, 20.0, 0, {}, False, "postgresql://ann:secret@host/db", None)
+    @property
+    def store_url(self) -> str:
+        return "postgresql://ann:***@host/db"
 
     def provenance(self) -> dict[str, str]:
         return {"gfnmat": "0.1.0", "seed": "0"}

@@ -94,6 +94,21 @@ def test_every_measurement_is_listed(page):
         assert row["formula"] in page.text["measurements"]
 
 
+def test_the_target_is_listed_first_and_the_newest_first():
+    rows = (
+        measured("BeO", 210, 3.0),
+        measured("LiBO2", 100, 1.0, fidelity="quick", round=1),
+        measured("BN", 390, 3.4, round=1),
+        measured("B2O3", 150, 2.5, fidelity="quick", round=2),
+    )
+    text = Page(render(collect(FakeCampaign(rows=rows)))).text["measurements"]
+    assert re.findall("BeO|LiBO2|BN|B2O3", text) == ["BN", "BeO", "B2O3", "LiBO2"]
+
+
+def test_the_store_is_named(page):
+    assert "postgresql://ann:***@host/db" in page.text["provenance"]
+
+
 def test_failures_have_their_reason(page):
     assert "no relaxation of Li3N after 200 steps" in page.text["failures"]
 

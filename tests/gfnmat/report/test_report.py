@@ -33,10 +33,6 @@ def test_cost_so_far_counts_cheap_rungs_and_failures_but_nothing_withdrawn():
     assert data.spent == pytest.approx(7.1)
 
 
-def test_the_stores_password_is_not_shown():
-    assert collect(FakeCampaign()).subject.store == "postgresql://ann:***@host/db"
-
-
 def test_names_are_made_distinct():
     data = collect(FakeCampaign(), [FakeCampaign(), FakeCampaign(config("other"))])
     assert [campaign.label for campaign in data.campaigns] == ["stiff", "stiff (2)", "other"]
