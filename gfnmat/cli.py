@@ -168,7 +168,8 @@ def status(file: CampaignFile, store: StoreUrl = None, as_json: AsJson = False) 
     typer.echo(f"cost {found.spent:.4g} of {found.budget:.4g}")
     typer.echo(f"outstanding: {found.outstanding}{hint}")
     typer.echo(f"best: {best}")
-    typer.echo(f"store: {found.store}")
+    empty = "" if found.rounds_done or found.spent else " (nothing is kept there yet)"
+    typer.echo(f"store: {found.store}{empty}")
     states = sorted({state for counts in found.counts.values() for state in counts})
     rows = [{"fidelity": name, **{s: counts.get(s, 0) for s in states}} for name, counts in found.counts.items()]
     if states:

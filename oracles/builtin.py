@@ -55,7 +55,7 @@ def table(
     path: str | Path | None = None,
     frame: pd.DataFrame | None = None,
     key: str = "formula",
-    columns: Mapping[str, str] | None = None,
+    columns: Mapping[str, str] | Sequence[str] | None = None,
 ) -> Oracle:
     """Build the look-up in a CSV file or data frame."""
     from oracles.table import Table

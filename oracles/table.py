@@ -24,7 +24,8 @@ class Table:
     path: a CSV file, also compressed (`.csv.gz`); or
     frame: a pandas DataFrame.
     key: the column with the formulas; materials are matched by reduced composition.
-    columns: property to column; by default every numeric column but the key, under its own name.
+    columns: property to column, or a list of columns that bear their property's name; by default every numeric
+        column but the key.
 
     A material that the table lacks is infeasible; an empty cell leaves that property out. Raises ValueError for
     a missing column, a formula that cannot be read, two rows of one composition or a cell that is no number.
@@ -37,7 +38,7 @@ class Table:
         path: str | Path | None = None,
         frame: pd.DataFrame | None = None,
         key: str = "formula",
-        columns: Mapping[str, str] | None = None,
+        columns: Mapping[str, str] | Sequence[str] | None = None,
     ) -> None:
         if (path is None) == (frame is None):
             raise ValueError("table: give either `path` (a CSV file) or `frame` (a pandas DataFrame)")
@@ -45,7 +46,9 @@ class Table:
         data = _read(path, key) if path is not None else frame
         assert data is not None
         if columns is None:
-            columns = {str(name): str(name) for name in data.select_dtypes("number").columns if name != key}
+            columns = [str(name) for name in data.select_dtypes("number").columns if name != key]
+        if not isinstance(columns, Mapping):
+            columns = {name: name for name in columns}
         for column in (key, *columns.values()):
             if column not in data.columns:
                 there = ", ".join(map(str, data.columns))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args
 
 from gfnmat.campaign.records import Answer, Status, Suggestion
@@ -40,6 +41,10 @@ def answers_from(
     if "id" not in columns:
         raise ValueError(f"the results have no column 'id'; they have {', '.join(columns)}. Keep the id of each ask.")
     measured = [name for name in properties if name in columns]
+    absent = [name for name in properties if name not in columns]
+    for column in columns:
+        if column not in measured and (meant := get_close_matches(column, absent, n=1, cutoff=0.85)):
+            raise ValueError(f"the results have a column {column!r}, which is no property; did you mean {meant[0]}?")
     if not measured and "status" not in columns:
         raise ValueError(
             f"the results have no column of a property; they have {', '.join(columns)}, and one of "

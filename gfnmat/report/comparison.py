@@ -98,7 +98,7 @@ def _winner(data: ReportData, subject: Standing, other: Standing) -> str:
         return "they tie"
     winner, loser = (subject, other) if subject.worth > other.worth else (other, subject)
     difference = winner.worth - loser.worth
-    share = f" ({float(f'{100 * difference / abs(loser.worth):.2g}'):g} %)" if loser.worth else ""
+    share = f" ({100 * difference / abs(loser.worth):.0f} %)" if loser.worth else ""
     return f"{winner.label} is better by {_shown(data, difference, signed=False)}{share}"
 
 

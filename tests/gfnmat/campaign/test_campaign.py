@@ -198,6 +198,7 @@ def test_the_loop_leaves_to_a_person_what_a_person_asked_for(open_campaign: Open
         ([], "no row"),
         ([{"formula": "MgO", "density": 3.6}], "no column 'id'"),
         ([{"id": 1, "colour": 3.6}], "no column of a property"),
+        ([{"id": 1, "bulk_modulus": 90, "densty": 3.6}], "did you mean density"),
         ([{"id": 99, "density": 3.6}], "id 99 was never suggested"),
         ([{"id": 1, "density": 3.6}, {"id": 1, "density": 3.7}], "stands twice"),
         ([{"id": 1, "density": "heavy"}], "not a number"),
