@@ -145,8 +145,12 @@ class _Improvement:
 
     def _acquisition(self, pending: Tensor) -> AcquisitionFunction:
         from botorch.acquisition.logei import qLogNoisyExpectedImprovement
-        from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
+        from botorch.acquisition.multi_objective import logei
         from botorch.sampling import SobolQMCNormalSampler
+
+        # BoTorch would compile a kernel at this point: 20 s for nothing at this size, numbers that depend on whether
+        # the machine has a compiler, and a lock on which everyone waits once a process was killed while it held it
+        logei._load_attempted = True
 
         common = {
             "model": self.surrogate.model(),
@@ -161,7 +165,7 @@ class _Improvement:
         with _quiet():
             if self.n_objectives == 1:
                 return qLogNoisyExpectedImprovement(**common)
-            return qLogNoisyExpectedHypervolumeImprovement(ref_point=[REFERENCE] * self.n_objectives, **common)
+            return logei.qLogNoisyExpectedHypervolumeImprovement(ref_point=[REFERENCE] * self.n_objectives, **common)
 
     def _objective(self) -> MCAcquisitionObjective:
         from botorch.acquisition.multi_objective.objective import GenericMCMultiOutputObjective

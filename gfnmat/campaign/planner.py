@@ -218,13 +218,17 @@ class Planner:
     ) -> tuple[Choice, ...]:
         """Random candidates, half of n at the target; each rung below takes these and as many more again.
 
+        Fewer where that would take more than half of what is left of the budget, but one at least.
+
         The shared candidates teach how the rungs relate. Without a measurement at the target nothing can be
         compared, so this is what is issued until there is one.
         """
         n_rungs = len(self.config.fidelities)
         pairs: list[tuple[int, int]] = []
+        costs = [fidelity.cost * 2 ** (n_rungs - 1 - rung) for rung, fidelity in enumerate(self.config.fidelities)]
+        at_target = max(1, min(-(-n // 2), int(budget / 2 // sum(costs))))
         for rung in reversed(range(n_rungs)) if only_rung is None else [only_rung]:
-            wanted = n if only_rung is not None else -(-n // 2) * 2 ** (n_rungs - 1 - rung)
+            wanted = n if only_rung is not None else at_target * 2 ** (n_rungs - 1 - rung)
             rows = open_pairs[:, rung].nonzero().squeeze(-1).tolist()
             for row in rows[:wanted]:
                 if self.config.fidelities[rung].cost <= budget + 1e-9:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 import torch
+from botorch.acquisition.multi_objective import logei
 from torch import Tensor
 
 import surrogates
@@ -134,6 +135,12 @@ def test_closed_leaders_do_not_hide_what_is_open(setting: Setting, monkeypatch: 
     closed[[pick.index for pick in first[:50]]] = False
     rest = setting.select(costs=(1.0, 1.0), n=10, open_pairs=closed)
     assert {pick.index for pick in rest} == set(range(60)) - {pick.index for pick in first[:50]}
+
+
+def test_nothing_is_compiled_on_the_way() -> None:
+    assert logei._load_attempted is not None  # the name is BoTorch's own
+    Setting(two_objectives=True).select(costs=(1.0, 1.0), n=1)
+    assert logei._C is None
 
 
 def test_a_price_is_the_declared_cost_and_the_confirmation() -> None:

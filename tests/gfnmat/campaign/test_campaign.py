@@ -178,6 +178,14 @@ def test_ask_and_tell(open_campaign: Opener) -> None:
     assert campaign.status().spent == pytest.approx(first.cost.sum() + second.cost[1:].sum())
 
 
+def test_the_first_design_leaves_half_of_a_small_budget(open_campaign: Opener) -> None:
+    campaign = open_campaign(budget={"cost": 6}, acquisition={"batch_size": 12})
+    campaign.run()
+    first = campaign.measurements().query("round == 0")
+    assert 0 < first.cost.sum() <= 3
+    assert list(first.fidelity.value_counts().loc[["hint", "real"]]) == [4, 2]
+
+
 def test_what_is_awaited_is_not_asked_for_again(open_campaign: Opener) -> None:
     campaign = open_campaign(budget={"cost": 100})
     asked = pd.concat([campaign.ask(5, fidelity="real") for _ in range(3)])
