@@ -130,6 +130,11 @@ class Problem(Value):
         """The rung whose word counts."""
         return self.fidelities[-1]
 
+    @property
+    def target_rung(self) -> int:
+        """The target's position on the ladder."""
+        return len(self.fidelities) - 1
+
     def rung(self, name: str) -> int:
         """Position of a fidelity on the ladder.
 

@@ -123,7 +123,7 @@ def select(
 
 def _share_bought(surrogate: Surrogate, goals: Goals, pool: Tensor, rung: int) -> Tensor:
     """Mean squared correlation of a rung with the target over the deciding properties, `pool`; 1 for the target."""
-    if rung == len(goals.problem.fidelities) - 1:
+    if rung == goals.problem.target_rung:
         return torch.ones(len(pool), dtype=pool.dtype, device=pool.device)
     return surrogate.correlation(pool, rung).nan_to_num(0.0).square().mean(-1)
 

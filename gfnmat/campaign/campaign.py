@@ -109,7 +109,7 @@ class Campaign:
 
     @classmethod
     def open(cls, source: str | Path | Mapping[str, Any], store: str | None = None) -> Campaign:
-        """Opens a campaign: starts its store, or goes on where the store stands.
+        """Opens a campaign, a new one or where its store stands; nothing is written before there is something to keep.
 
         Args:
             source: a campaign file, or its content.
@@ -173,7 +173,7 @@ class Campaign:
         self._restore_proposer()
         history, number = self._history(), len(self._store.rounds())
         if rung is None and not history.at_target():
-            rung = len(self.problem.fidelities) - 1  # nothing tells the rungs apart yet
+            rung = self.problem.target_rung  # nothing tells the rungs apart yet
         plan = self._planner.plan(history, n=n, round_number=number, only_rung=rung)
         issued = self._issue(plan, number, asked=True)
         return frames.suggestions_frame(issued, self._fidelity_names, self.problem.properties)
@@ -207,7 +207,7 @@ class Campaign:
         One row a material: id, formula, one column a property, round.
         """
         best = self._history().best()
-        return frames.pareto_frame(best, self._ladder.properties(len(self.problem.fidelities) - 1))
+        return frames.pareto_frame(best, self._ladder.properties(self.problem.target_rung))
 
     def structures(self) -> dict[str, Structure]:
         """Formula to the structure that the highest fidelity judged."""

@@ -34,7 +34,7 @@ class History:
 
     def at_target(self) -> list[Measurement]:
         """The measurements at the target fidelity that answer every deciding property."""
-        properties, target = self.goals.problem.properties, len(self.goals.problem.fidelities) - 1
+        properties, target = self.goals.problem.properties, self.goals.problem.target_rung
         return [
             m
             for m in self.answered

@@ -140,7 +140,7 @@ class Planner:
             sharpness=self.config.proposer.sharpness,
             screen=self.screens[-1],
         )
-        coverage, rank_correlation = _trust(surrogate, target=len(self.config.fidelities) - 1)
+        coverage, rank_correlation = _trust(surrogate, target=self.goals.problem.target_rung)
         return Learned(surrogate, features, scale, reward, coverage, rank_correlation)
 
     def _pool(self, proposed: Candidates, history: History, with_known: bool) -> Candidates:
@@ -208,7 +208,7 @@ class Planner:
     def _at_random(
         self, pool: Candidates, open_pairs: Tensor, n: int, budget: float, only_rung: int | None
     ) -> tuple[Choice, ...]:
-        rung = len(self.config.fidelities) - 1 if only_rung is None else only_rung
+        rung = self.goals.problem.target_rung if only_rung is None else only_rung
         affordable = max(0, min(n, int((budget + 1e-9) // self.config.fidelities[rung].cost)))
         rows = open_pairs[:, rung].nonzero().squeeze(-1).tolist()[:affordable]
         return self._choices(pool, [(row, rung) for row in rows], "random choice")
