@@ -2,8 +2,8 @@
 
 A partial formula has one of two phases. Elements come in ascending electronegativity, so cations come first; once
 there is an anion, only anions follow. The charges reachable so far are a bitset for each phase. Backward recursion
-over (elements used, atoms used, common divisor of the counts, last element) gives the charges from which a neutral
-completion exists; a choice is open where the two sets meet. No search, no rejection, no dead end.
+over (node of the counts' automaton, last element) gives the charges from which a neutral completion exists; a choice
+is open where the two sets meet. No search, no rejection, no dead end.
 """
 
 from __future__ import annotations
@@ -22,35 +22,20 @@ from gfnmat.space.charge_bits import (
     union_over_states,
 )
 from gfnmat.space.chemistry import ElementTable
-
-
-@dataclass(frozen=True)
-class SizeLimits:
-    """How many elements and atoms a formula may have, both ends included, and which elements it must have.
-
-    Attributes:
-        n_elements: smallest and largest number of elements.
-        n_atoms: smallest and largest number of atoms in the reduced formula.
-        required: which elements (in the order of the grammar) every formula has, `E` booleans.
-        pure_elements: whether a lone element counts as neutral, in a chemistry that balances charges.
-    """
-
-    n_elements: tuple[int, int]
-    n_atoms: tuple[int, int]
-    required: Tensor
-    pure_elements: bool
+from gfnmat.space.counting import CountAutomaton
 
 
 @dataclass(frozen=True)
 class CompletionTables:
-    """Bitsets of charges from which a completion exists, indexed by (elements, atoms, divisor) used so far.
+    """Bitsets of charges from which a completion exists, by node of the counts' automaton.
 
-    With K, N the largest numbers of elements and atoms, and E elements:
+    With E elements:
 
     Attributes:
-        as_cation: charges from which the element may be added next as a cation, `(K+1) x (N+1) x (N+1) x E`.
+        as_cation: charges from which the element may be added next as a cation, `nodes x E`.
         as_anion: the same as an anion.
-        after_cation: charges that can be completed once the element, a cation, was added last.
+        after_cation: charges that can be completed at the node once the element, a cation, was added last,
+            `(nodes+1) x E`; the last row, to which -1 points, is empty.
         after_anion: the same for an anion.
         may_follow: whether an element may follow another (row; the first row is the empty formula) in the order
             of the grammar without leaving out a required one, `(E+1) x E`.
@@ -70,7 +55,7 @@ class CompletionTables:
     @property
     def is_empty(self) -> bool:
         """Whether no formula exists at all."""
-        first = self.as_cation[0, 0, 0] & NEUTRAL
+        first = self.as_cation[0] & NEUTRAL
         return not bool((first.bool() & self.may_follow[0]).any())
 
     def to(self, device: torch.device | str) -> CompletionTables:
@@ -78,42 +63,47 @@ class CompletionTables:
         return replace(self, **{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
     @classmethod
-    def build(cls, table: ElementTable, limits: SizeLimits) -> CompletionTables:
-        """Runs the recursion for these elements and limits.
+    def build(
+        cls, table: ElementTable, counts: CountAutomaton, required: Tensor, pure_elements: bool
+    ) -> CompletionTables:
+        """Runs the recursion.
+
+        Args:
+            table: the elements and their charges.
+            counts: which counts a formula may have.
+            required: which elements every formula has, `E` booleans.
+            pure_elements: whether a lone element counts as neutral, in a chemistry that balances charges.
 
         Raises:
             ValueError: formulas this large can carry a charge that the bits do not hold.
         """
-        _check_charges_fit(table, limits.n_atoms[1])
-        (k_min, k_max), (n_min, n_max) = limits.n_elements, limits.n_atoms
+        _check_charges_fit(table, counts.max_atoms)
         n_elements = len(table.symbols)
-        shape = (k_max + 1, n_max + 1, n_max + 1, n_elements)
-        as_cation, as_anion, after_cation, after_anion = (torch.zeros(shape, dtype=torch.int64) for _ in range(4))
-        may_follow, anion_may_follow, may_end = _order(table, limits.required)
-        divisor = torch.arange(n_max + 1)
+        as_cation, as_anion = (torch.zeros(len(counts), n_elements, dtype=torch.int64) for _ in range(2))
+        after_cation, after_anion = (torch.zeros(len(counts) + 1, n_elements, dtype=torch.int64) for _ in range(2))
+        may_follow, anion_may_follow, may_end = _order(table, required)
         neutral_cations = NEUTRAL if (table.cation_charges == 0).any() else 0
+        end = may_end[1:]
 
-        for k in range(k_max, -1, -1):
-            if k < k_max:
-                for count in range(1, n_max + 1):
-                    used = n_max + 1 - count
-                    common = torch.gcd(divisor, torch.tensor(count))
-                    cation_next = after_cation[k + 1, count:][:, common]
-                    anion_next = after_anion[k + 1, count:][:, common]
-                    as_cation[k, :used] |= union_over_states(take_charge, cation_next, table.cation_charges, count)
-                    as_anion[k, :used] |= union_over_states(add_charge, anion_next, table.anion_charges, count)
-                    if k == 0:
-                        as_cation[k, :used] |= torch.where(cation_next & PURE_ELEMENT != 0, NEUTRAL, 0)
-            after_cation[k] = _union_of_followers(as_cation[k], may_follow) | _union_of_followers(
-                as_anion[k], anion_may_follow
-            )
-            after_anion[k] = _union_of_followers(as_anion[k], may_follow)
-            if k >= max(k_min, 1):
-                end = may_end[1:]
-                after_cation[k, n_min:, 1, end] |= neutral_cations
-                after_anion[k, n_min:, 1, end] |= NEUTRAL
-                if k == 1 and limits.pure_elements:
-                    after_cation[k, n_min:, 1, end] |= PURE_ELEMENT
+        for k in range(int(counts.elements.max()), -1, -1):
+            level = counts.elements == k
+            cation, anion = as_cation[level], as_anion[level]
+            for count in range(1, counts.max_atoms + 1):
+                following = counts.reached[level, count]
+                cation_next, anion_next = after_cation[following], after_anion[following]
+                cation |= union_over_states(take_charge, cation_next, table.cation_charges, count)
+                anion |= union_over_states(add_charge, anion_next, table.anion_charges, count)
+                if k == 0:
+                    cation |= torch.where(cation_next & PURE_ELEMENT != 0, NEUTRAL, 0)
+            as_cation[level], as_anion[level] = cation, anion
+            then_cation = _union_of_followers(cation, may_follow) | _union_of_followers(anion, anion_may_follow)
+            then_anion = _union_of_followers(anion, may_follow)
+            ends = counts.may_end[level][:, None] & end & (k > 0)
+            then_cation |= torch.where(ends, neutral_cations, 0)
+            then_anion |= torch.where(ends, NEUTRAL, 0)
+            if k == 1 and pure_elements:
+                then_cation |= torch.where(ends, PURE_ELEMENT, 0)
+            after_cation[:-1][level], after_anion[:-1][level] = then_cation, then_anion
         return cls(as_cation, as_anion, after_cation, after_anion, may_follow, anion_may_follow, may_end)
 
 

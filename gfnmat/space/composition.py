@@ -12,7 +12,8 @@ from torch import Tensor
 
 from gfnmat.space.candidates import N_ELEMENTS, Candidates
 from gfnmat.space.chemistry import ElementTable, OxidationStates, check_symbols
-from gfnmat.space.completion import CompletionTables, SizeLimits
+from gfnmat.space.completion import CompletionTables
+from gfnmat.space.counting import reduced_formulas
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition
@@ -73,14 +74,10 @@ class CompositionSpace:
         self.require = required
         self.oxidation_states = OxidationStates(consensus, commonality)
         self.table = ElementTable.ionic(kept, self.oxidation_states) if chemistry == "ionic" else ElementTable.any(kept)
-        self.limits = SizeLimits(
-            n_elements=self.n_elements,
-            n_atoms=self.n_atoms,
-            required=torch.tensor([symbol in required for symbol in self.table.symbols]),
-            pure_elements=chemistry == "ionic",
-        )
         self._warn_of_elements_without_charge()
-        self.tables = CompletionTables.build(self.table, self.limits)
+        self.counts = reduced_formulas(self.n_elements, self.n_atoms)
+        required_ones = torch.tensor([symbol in required for symbol in self.table.symbols])
+        self.tables = CompletionTables.build(self.table, self.counts, required_ones, pure_elements=chemistry == "ionic")
         if self.tables.is_empty:
             raise ValueError(
                 f"no {'neutral ' if chemistry == 'ionic' else ''}composition exists with {self}; "
@@ -130,7 +127,7 @@ class CompositionSpace:
         """The torchgfn environment of this space; `debug` checks every action."""
         from gfnmat.space.composition_env import CompositionEnvironment
 
-        return CompositionEnvironment(self.table, self.limits, self.tables, device=device, debug=debug)
+        return CompositionEnvironment(self.table, self.counts, self.tables, device=device, debug=debug)
 
     def decode(self, states: Tensor) -> Candidates:
         """The candidates that finished states (`n x columns`) stand for."""

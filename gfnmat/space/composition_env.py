@@ -12,7 +12,8 @@ from torch import Tensor
 
 from gfnmat.space.charge_bits import NEUTRAL, PURE_ELEMENT, add_charge, take_charge, union_over_states
 from gfnmat.space.chemistry import ElementTable
-from gfnmat.space.completion import CompletionTables, SizeLimits
+from gfnmat.space.completion import CompletionTables
+from gfnmat.space.counting import CountAutomaton
 
 
 class CompositionEnvironment(DiscreteEnv):
@@ -23,28 +24,28 @@ class CompositionEnvironment(DiscreteEnv):
     length of the sentence.
 
     Columns after the counts: `pending` (the element that waits for its count, from 1; 0 where none does), `last`
-    (the last element that has a count, from 1), `elements` and `atoms` used, `divisor` (the greatest common one of
-    the counts), and the charge bitsets `cation_phase` and `anion_phase`.
+    (the last element that has a count, from 1), `node` (of the counts' automaton), `elements` and `atoms` used, and the
+    charge bitsets `cation_phase` and `anion_phase`.
     """
 
     def __init__(
         self,
         table: ElementTable,
-        limits: SizeLimits,
+        counts: CountAutomaton,
         tables: CompletionTables,
         device: torch.device | str = "cpu",
         debug: bool = False,
     ) -> None:
         self.n_elements = len(table.symbols)
-        self.max_elements = limits.n_elements[1]
-        self.max_atoms = limits.n_atoms[1]
-        self.min_elements, self.min_atoms = limits.n_elements[0], limits.n_atoms[0]
+        self.max_elements = int(counts.elements.max())
+        self.max_atoms = counts.max_atoms
+        self.reached, self.counts_may_end = counts.reached.to(device), counts.may_end.to(device)
         self.tables = tables.to(device)
         self.cation_charges = table.cation_charges.to(device)
         self.anion_charges = table.anion_charges.to(device)
         self.counts_offered = torch.arange(1, self.max_atoms + 1, device=device)
         e = self.n_elements
-        self.PENDING, self.LAST, self.ELEMENTS, self.ATOMS, self.DIVISOR, self.CATIONS, self.ANIONS = range(e, e + 7)
+        self.PENDING, self.LAST, self.NODE, self.ELEMENTS, self.ATOMS, self.CATIONS, self.ANIONS = range(e, e + 7)
         s0 = torch.zeros(e + 7, dtype=torch.int64, device=device)
         s0[self.CATIONS] = NEUTRAL
         super().__init__(
@@ -90,42 +91,23 @@ class CompositionEnvironment(DiscreteEnv):
         return mask
 
     def _masks_before_element(self, state: Tensor) -> Tensor:
-        used = state[:, self.ELEMENTS], state[:, self.ATOMS], state[:, self.DIVISOR]
-        last = state[:, self.LAST]
+        node, last = state[:, self.NODE], state[:, self.LAST]
         cations, anions = state[:, self.CATIONS, None], state[:, self.ANIONS, None]
         follow, follow_as_anion = self.tables.may_follow[last], self.tables.anion_may_follow[last]
         takers = torch.where(follow_as_anion, cations | anions, anions)
-        fits = (cations & self.tables.as_cation[used]) | (takers & self.tables.as_anion[used])
+        fits = (cations & self.tables.as_cation[node]) | (takers & self.tables.as_anion[node])
         elements = (fits != 0) & follow
         counts = torch.zeros(len(state), self.max_atoms, dtype=torch.bool, device=state.device)
         return torch.cat([elements, counts, self._may_end(state)[:, None]], dim=1)
 
     def _may_end(self, state: Tensor) -> Tensor:
         neutral = ((state[:, self.CATIONS] & (NEUTRAL | PURE_ELEMENT)) | (state[:, self.ANIONS] & NEUTRAL)) != 0
-        if self.min_elements > 1:
-            neutral &= state[:, self.ELEMENTS] >= self.min_elements
-        return (
-            neutral
-            & (state[:, self.ELEMENTS] > 0)
-            & (state[:, self.ATOMS] >= self.min_atoms)
-            & (state[:, self.DIVISOR] == 1)
-            & self.tables.may_end[state[:, self.LAST]]
-        )
+        return neutral & self.counts_may_end[state[:, self.NODE]] & self.tables.may_end[state[:, self.LAST]]
 
     def _masks_before_count(self, state: Tensor) -> Tensor:
-        count = self.counts_offered[None, :]
-        atoms = state[:, self.ATOMS, None] + count
-        room = atoms <= self.max_atoms
-        cations, anions = self._charges_after(state, count)
-        element = state[:, self.PENDING, None] - 1
-        reached = (
-            state[:, self.ELEMENTS, None] + 1,
-            atoms.clamp(max=self.max_atoms),
-            torch.gcd(state[:, self.DIVISOR, None], count),
-            element,
-        )
-        fits = (cations & self.tables.after_cation[reached]) | (anions & self.tables.after_anion[reached])
-        return (fits != 0) & room
+        cations, anions = self._charges_after(state, self.counts_offered[None, :])
+        reached = self.reached[state[:, self.NODE], 1:], state[:, self.PENDING, None] - 1
+        return ((cations & self.tables.after_cation[reached]) | (anions & self.tables.after_anion[reached])) != 0
 
     def _charges_after(self, state: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
         """The charge bitsets (of both phases) once the pending element has `count` (`n x options`) atoms."""
@@ -155,7 +137,7 @@ class CompositionEnvironment(DiscreteEnv):
         state[:, self.CATIONS], state[:, self.ANIONS] = cations[:, 0], anions[:, 0]
         state[:, self.ELEMENTS] += 1
         state[:, self.ATOMS] += count
-        state[:, self.DIVISOR] = torch.gcd(state[:, self.DIVISOR], count)
+        state[:, self.NODE] = self.reached[state[:, self.NODE], count]
         state[:, self.LAST] = pending
         state[:, self.PENDING] = 0
         return state
