@@ -20,6 +20,13 @@ def pauling() -> Oracle:
     return Pauling()
 
 
+def ionic(max_atoms: int = 100) -> Oracle:
+    """Build the ionic estimate for crystals."""
+    from oracles.ionic import Ionic
+
+    return Ionic(max_atoms)
+
+
 def chgnet(
     protocol: str = "single_point",
     prototypes: int = 8,
@@ -87,6 +94,7 @@ def probe_chgnet() -> str:
 def register_builtin() -> None:
     """Register the oracles of this package."""
     register("pauling", pauling, "formation energy estimated from electronegativities (composition only)")
+    register("ionic", ionic, "formation energy of crystals, estimated from charges and bond valences")
     register("chgnet", chgnet, "CHGNet potential: single_point, equation_of_state or relax", probe_chgnet)
     register("table", table, "look-up in a CSV file or data frame")
     register("python", python, "the user's own function, 'module:name'")

@@ -32,7 +32,11 @@ class Oracle(Protocol):
 
 @runtime_checkable
 class Screening(Protocol):
-    """An oracle that knows, at no cost, which materials it cannot answer at all."""
+    """An oracle that knows, at no cost, which materials it cannot answer at all.
+
+    What it says of an ordered structure depends on the reduced formula alone, never on cell or coordinates: it is
+    asked about one structure of a formula, and that answer holds for all of them.
+    """
 
     def admits(self, materials: Sequence[Composition | Structure]) -> list[bool]:
         """Return False for each material that would be infeasible without any calculation."""
