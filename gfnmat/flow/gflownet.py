@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
-from gfn.containers import Trajectories
 from gfn.gflownet import TBGFlowNet
-from gfn.samplers import Sampler
-from gfn.utils.prob_calculations import get_trajectory_pfs
 from torch import Tensor
 
 from gfnmat.flow.policy import SeededPolicy
+from gfnmat.flow.rollout import log_prob_of, written
 from gfnmat.space.candidates import Candidates
-from gfnmat.space.composition import CompositionSpace
+from gfnmat.space.design_space import DesignSpace
+from gfnmat.space.sentences import Decisions, read
+from gfnmat.space.spaces import build_space
 from surrogates.threads import one_thread
 
 LogReward = Callable[[Candidates], Tensor]
-FILE_FORMAT = 1
+FILE_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class GFlowNet:
 
     def __init__(
         self,
-        space: CompositionSpace,
+        space: DesignSpace,
         seed: int = 0,
         policy: PolicySize | None = None,
         device: torch.device | str = "cpu",
@@ -88,7 +88,6 @@ class GFlowNet:
         self._generator = torch.Generator(device=device).manual_seed(seed)
         self._policy = SeededPolicy(self.environment, self.policy_size.hidden, self.policy_size.layers, self._generator)
         self._balance = TBGFlowNet(self._policy, pb=None, constant_pb=True).to(device)
-        self._sampler = Sampler(self._policy)
         self._trained = False
         self._lock = threading.RLock()
 
@@ -149,21 +148,21 @@ class GFlowNet:
 
     def _learn(self, log_reward: LogReward, settings: Training, optimizer: torch.optim.Optimizer) -> float:
         batch = self._rollout(settings.batch_size, exploration=settings.exploration)
-        log_rewards = self._checked_rewards(log_reward, self.space.decode(batch.terminating_states.tensor))
+        log_rewards = self._checked_rewards(log_reward, self.space.decode(batch.finished))
         if not self._trained:
             self._start_log_z(batch, log_rewards)
         optimizer.zero_grad()
-        loss = self._balance.loss(self.environment, batch, recalculate_all_logprobs=True, log_rewards=log_rewards)
+        imbalance = self._balance.logZ + log_prob_of(batch, self.environment, self._policy) - log_rewards
+        loss = self._balance.loss_fn(imbalance).mean()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._balance.pf_pb_parameters(), max_norm=10.0)
         optimizer.step()
         return float(loss.detach())
 
     @torch.no_grad()
-    def _start_log_z(self, batch: Trajectories, log_rewards: Tensor) -> None:
+    def _start_log_z(self, batch: Decisions, log_rewards: Tensor) -> None:
         """The log Z that balances the first batch on average, so that training starts near it."""
-        log_prob = get_trajectory_pfs(self._policy, batch).sum(0)
-        self._balance.logZ.fill_(float((log_rewards - log_prob).mean()))
+        self._balance.logZ.data.fill_(float((log_rewards - log_prob_of(batch, self.environment, self._policy)).mean()))
         self._trained = True
 
     def _checked_rewards(self, log_reward: LogReward, candidates: Candidates) -> Tensor:
@@ -183,8 +182,8 @@ class GFlowNet:
 
     @torch.no_grad()
     @one_thread()
-    def _rollout(self, n: int, exploration: float = 0.0) -> Trajectories:
-        return self._sampler.sample_trajectories(self.environment, n=n, epsilon=exploration)
+    def _rollout(self, n: int, exploration: float = 0.0) -> Decisions:
+        return written(self.environment, self._policy, n, exploration)
 
     def sample(self, n: int, batch_size: int = 4096) -> Candidates:
         """Draws n candidates, with repetition, `batch_size` at a time."""
@@ -193,8 +192,7 @@ class GFlowNet:
         with self._lock:
             batches = []
             for start in range(0, n, batch_size):
-                rollout = self._rollout(min(batch_size, n - start))
-                batches.append(self.space.decode(rollout.terminating_states.tensor))
+                batches.append(self.space.decode(self._rollout(min(batch_size, n - start)).finished))
         return Candidates.concatenate(batches)
 
     def sample_distinct(self, n: int, most_draws: int = 8) -> tuple[Candidates, float]:
@@ -216,31 +214,23 @@ class GFlowNet:
         Raises:
             ValueError: a candidate is not in the space.
         """
-        admitted = self.space.admits(candidates)
-        if not bool(admitted.all()):
-            outside = int((~admitted).nonzero()[0])
-            raise ValueError(f"{candidates.formulas[outside]} is not in the space; see space.encode for why.")
-        parts = [
-            get_trajectory_pfs(self._policy, self._trajectories(candidates[start : start + batch_size])).sum(0)
-            for start in range(0, len(candidates), batch_size)
-        ]
-        return torch.cat(parts) if parts else torch.zeros(0, device=self.device)
+        parts = [torch.zeros(0, device=self.device)]
+        for start in range(0, len(candidates), batch_size):
+            part = candidates[start : start + batch_size]
+            batch, admitted = self._read(part)
+            if not bool(admitted.all()):
+                outside = int((~admitted).nonzero()[0])
+                raise ValueError(f"{part.keys[outside]} is not in the space; see space.encode for why.")
+            parts.append(log_prob_of(batch, self.environment, self._policy))
+        return torch.cat(parts)
 
-    def _trajectories(self, candidates: Candidates) -> Trajectories:
-        """The one trajectory of each candidate."""
-        env = self.environment
-        sentences = self.space.sentences(candidates, env).T
-        sentences = sentences[: int((sentences >= 0).any(1).sum())]
-        states = [env.reset(batch_shape=len(candidates))]
-        for words in sentences:
-            actions = env.actions_from_tensor(torch.where(words < 0, env.n_actions - 1, words)[:, None])
-            states.append(env._step(states[-1], actions))
-        return Trajectories(
-            env=env,
-            states=env.States.stack(states),
-            actions=env.actions_from_tensor(sentences[..., None]),
-            terminating_idx=(sentences >= 0).sum(0),
-        )
+    def _read(self, candidates: Candidates) -> tuple[Decisions, Tensor]:
+        """The decisions in the sentences of candidates, and which candidates are in the space."""
+        fits = self.space.fits(candidates)
+        batch, allowed = read(self.environment, self.space.sentences(candidates[fits], self.environment))
+        admitted = fits.clone()
+        admitted[fits] = allowed
+        return batch, admitted
 
     def save(self, file: str | Path | BinaryIO) -> None:
         """Writes the space's settings, the weights and the random state, as tensors and plain values."""
@@ -248,7 +238,7 @@ class GFlowNet:
             torch.save(
                 {
                     "format": FILE_FORMAT,
-                    "space": self.space.settings,
+                    "space": {"kind": self.space.kind, **self.space.settings},
                     "policy_size": asdict(self.policy_size),
                     "trained": self._trained,
                     "weights": self._balance.state_dict(),
@@ -267,7 +257,7 @@ class GFlowNet:
             ValueError: the file is not a sampler's, or of another format.
         """
         saved = _read(file, device)
-        flow = cls(CompositionSpace(**saved["space"]), policy=PolicySize(**saved["policy_size"]), device=device)
+        flow = cls(build_space(**saved["space"]), policy=PolicySize(**saved["policy_size"]), device=device)
         flow._balance.load_state_dict(saved["weights"])
         flow._trained = saved["trained"]
         state = saved["random_state"].cpu()

@@ -14,56 +14,23 @@ from gfn.utils.distributions import UnsqueezedCategorical
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from gfnmat.space.composition_env import CompositionEnvironment
+    from gfnmat.space.environment import GrammarEnvironment
 
 
 class StateFeatures(Preprocessor):
-    """What the policy sees of a partial formula, as numbers between 0 and 1.
+    """What the policy sees of a partial sentence, as its environment tells it."""
 
-    Fractions of the atoms by element, which elements are present, which one waits for its count, and one-hot how
-    many elements and atoms are used.
-    """
-
-    def __init__(self, environment: CompositionEnvironment) -> None:
+    def __init__(self, environment: GrammarEnvironment) -> None:
         self.environment = environment
-        e, k, n = environment.n_elements, environment.max_elements, environment.max_atoms
-        self.output_dim: int = 3 * e + 1 + (k + 1) + (n + 1)
-        super().__init__(output_dim=self.output_dim)
+        super().__init__(output_dim=environment.n_features)
 
     def preprocess(self, states: DiscreteStates) -> Tensor:
-        """The features, `... x output_dim` float32."""
-        env, state = self.environment, states.tensor
-        counts = state[..., : env.n_elements]
-        one_hot = nn.functional.one_hot
-        return torch.cat(
-            [
-                counts / env.max_atoms,
-                counts > 0,
-                one_hot(state[..., env.PENDING], env.n_elements + 1),
-                one_hot(state[..., env.ELEMENTS], env.max_elements + 1),
-                one_hot(state[..., env.ATOMS], env.max_atoms + 1),
-            ],
-            dim=-1,
-        ).float()
-
-
-class SeededCategorical(UnsqueezedCategorical):
-    """A categorical distribution that draws from a given generator and leaves torch's global one alone."""
-
-    def __init__(self, logits: Tensor, generator: torch.Generator) -> None:
-        super().__init__(logits=logits, validate_args=False)
-        self.generator = generator
-
-    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008 - torch's own signature
-        """Actions, `sample_shape x batch x 1`, by the Gumbel maximum."""
-        shape = torch.Size(sample_shape) + self.logits.shape
-        waiting = torch.empty(shape, dtype=self.logits.dtype, device=self.logits.device)
-        waiting.exponential_(generator=self.generator)
-        return (self.logits - waiting.log()).argmax(-1, keepdim=True)
+        """The features, `... x n_features` float32."""
+        return self.environment.features(states.tensor)
 
 
 class SeededPolicy(DiscretePolicyEstimator):
-    """torchgfn's discrete policy with random numbers of its own.
+    """torchgfn's discrete policy with random numbers of its own, and the environment's weights.
 
     Args:
         environment: gives the states and the masks.
@@ -72,9 +39,7 @@ class SeededPolicy(DiscretePolicyEstimator):
         generator: draws the initial weights and every action, on the environment's device.
     """
 
-    def __init__(
-        self, environment: CompositionEnvironment, hidden: int, layers: int, generator: torch.Generator
-    ) -> None:
+    def __init__(self, environment: GrammarEnvironment, hidden: int, layers: int, generator: torch.Generator) -> None:
         features = StateFeatures(environment)
         widths = [features.output_dim, *[hidden] * layers, environment.n_actions]
         linear = [
@@ -83,6 +48,7 @@ class SeededPolicy(DiscretePolicyEstimator):
         ]
         module = nn.Sequential(*[part for layer in linear[:-1] for part in (layer, nn.LeakyReLU())], linear[-1])
         super().__init__(module, environment.n_actions, preprocessor=features)
+        self.environment = environment
         self.generator = generator
         self._draw_weights(linear)
 
@@ -92,12 +58,52 @@ class SeededPolicy(DiscretePolicyEstimator):
             bound = math.sqrt(1 / layer.in_features)
             layer.weight.uniform_(-bound, bound, generator=self.generator)
             layer.bias.zero_()
-        layers[-1].weight.zero_()  # an untrained policy is uniform over what is allowed
+        layers[-1].weight.zero_()  # an untrained policy is what the environment's weights say
+
+    def next_word(self, state: Tensor, masks: Tensor, exploration: float = 0.0, words: slice = slice(None)) -> Tensor:
+        """Log-probabilities of the next words, `n x words`: the logits and the environment's weights, where open.
+
+        Args:
+            state: `n x columns`.
+            masks: which words are open, `n x words`.
+            exploration: share of the probability that is spread evenly over the open words.
+            words: the part of the actions that can be open here.
+        """
+        last = self.module[-1]
+        hidden = self.module[:-1](self.environment.features(state))
+        logits = nn.functional.linear(hidden, last.weight[words], last.bias[words])
+        return self._log_probs(logits, self.environment.log_weights(state, words), masks, exploration)
+
+    @staticmethod
+    def _log_probs(logits: Tensor, weights: Tensor, masks: Tensor, exploration: float) -> Tensor:
+        log_probs = (logits + weights).masked_fill(~masks, -torch.inf).log_softmax(-1)
+        if not exploration:
+            return log_probs
+        evenly = masks.sum(-1, keepdim=True).to(log_probs).reciprocal()
+        mixed = (1 - exploration) * log_probs.exp() + exploration * evenly
+        return torch.where(masks, mixed.log(), -torch.inf)
+
+    def drawn(self, log_probs: Tensor) -> Tensor:
+        """Words drawn from `n x actions` log-probabilities, `n`, by inversion of the distribution function."""
+        reached = log_probs.exp().cumsum(-1)
+        height = torch.empty(len(reached), 1, dtype=reached.dtype, device=reached.device)
+        height.uniform_(generator=self.generator).mul_(reached[:, -1:])
+        word = (reached <= height).sum(-1)
+        likeliest = log_probs.argmax(-1)  # where rounding leaves nothing above the height
+        return torch.where(word < reached.shape[-1], word, likeliest)
 
     def to_probability_distribution(
-        self, states: DiscreteStates, module_output: Tensor, *args: Any, **kwargs: Any
-    ) -> SeededCategorical:
-        """The distribution over the next words that torchgfn makes of the logits, with this policy's generator."""
-        return SeededCategorical(
-            super().to_probability_distribution(states, module_output, *args, **kwargs).logits, self.generator
+        self, states: DiscreteStates, module_output: Tensor, epsilon: float = 0.0, **kwargs: Any
+    ) -> UnsqueezedCategorical:
+        """The distribution over the next words, for torchgfn's losses.
+
+        Args:
+            states: where to go on from.
+            module_output: logits, `batch x actions`.
+            epsilon: share of the probability that is spread evenly over the open words.
+            kwargs: torchgfn's other options, which are not used.
+        """
+        log_probs = self._log_probs(
+            module_output, self.environment.log_weights(states.tensor), states.forward_masks, epsilon
         )
+        return UnsqueezedCategorical(logits=log_probs, validate_args=False)

@@ -11,21 +11,24 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from pymatgen.core import Composition
+from gfnmat.space.crystals import N_ELEMENTS, Crystals
 
-N_ELEMENTS = 118
+if TYPE_CHECKING:
+    from pymatgen.core import Composition, Structure
 
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Compositions as reduced formulas.
+    """Compositions, or crystals.
 
     Attributes:
-        counts: `n x 118` int64; column Z-1 counts the atoms of element Z in the reduced formula.
+        counts: `n x 118` int64; column Z-1 counts the atoms of element Z in the reduced formula, or in the primitive
+            cell of a crystal.
+        crystals: the crystals; None for compositions.
     """
 
     counts: Tensor
+    crystals: Crystals | None = None
 
     def __post_init__(self) -> None:
         if self.counts.ndim != 2 or self.counts.shape[1] != N_ELEMENTS or self.counts.is_floating_point():
@@ -46,15 +49,15 @@ class Candidates:
             if not -len(self) <= index < len(self):
                 raise IndexError(f"index {index} is outside a batch of {len(self)} candidates")
             index = [index]
-        return Candidates(self.counts[index])
+        return Candidates(self.counts[index], None if self.crystals is None else self.crystals[index])
 
     def to(self, device: torch.device | str) -> Candidates:
         """The same candidates on another device."""
-        return Candidates(self.counts.to(device))
+        return Candidates(self.counts.to(device), None if self.crystals is None else self.crystals.to(device))
 
     @cached_property
     def compositions(self) -> tuple[Composition, ...]:
-        """The reduced compositions as pymatgen objects."""
+        """The compositions as pymatgen objects: reduced, or of the primitive cell of a crystal."""
         from pymatgen.core import Composition, Element
 
         rows = self.counts.cpu()
@@ -71,11 +74,30 @@ class Candidates:
     @property
     def keys(self) -> tuple[str, ...]:
         """What tells one candidate from another: equal keys mean the same material."""
-        return self.formulas
+        return self.formulas if self.crystals is None else self.crystals.keys
+
+    @cached_property
+    def structures(self) -> tuple[Structure, ...]:
+        """The crystals as pymatgen objects, in their primitive cells.
+
+        Raises:
+            TypeError: these are compositions, which have no structure.
+        """
+        if self.crystals is None:
+            raise TypeError("these candidates are compositions; only those of a CrystalSpace have structures.")
+        from gfnmat.space.decoding import structures
+
+        return tuple(structures(self.crystals))
+
+    @property
+    def materials(self) -> tuple[Composition, ...] | tuple[Structure, ...]:
+        """What an oracle is asked about: the structures of crystals, or else the compositions."""
+        return self.compositions if self.crystals is None else self.structures
 
     def distinct(self) -> Candidates:
         """The candidates without repetition, in order of first appearance."""
-        _, inverse = torch.unique(self.counts, dim=0, return_inverse=True)
+        rows = self.counts if self.crystals is None else self.crystals.rows
+        _, inverse = torch.unique(rows, dim=0, return_inverse=True)
         first = torch.full((int(inverse.max()) + 1 if len(self) else 0,), len(self), device=inverse.device)
         first = first.scatter_reduce(0, inverse, torch.arange(len(self), device=inverse.device), "amin")
         return self[first.sort().values]
@@ -108,8 +130,26 @@ class Candidates:
         return cls(counts)
 
     @classmethod
+    def of_keys(cls, keys: Sequence[str]) -> Candidates:
+        """The candidates that `keys` named, all compositions or all crystals.
+
+        Raises:
+            ValueError: names the first that is no key.
+        """
+        if any("|" in key for key in keys):
+            return cls.of_crystals(Crystals.of_keys(keys))
+        return cls.of(keys)
+
+    @classmethod
+    def of_crystals(cls, crystals: Crystals) -> Candidates:
+        """The crystals as candidates."""
+        return cls(crystals.counts, crystals)
+
+    @classmethod
     def concatenate(cls, batches: Sequence[Candidates]) -> Candidates:
         """One batch of all, in order."""
-        if not batches:
-            return cls(torch.zeros(0, N_ELEMENTS, dtype=torch.int64))
-        return cls(torch.cat([batch.counts for batch in batches]))
+        kept = [batch for batch in batches if len(batch)]
+        if not kept:
+            return cls(torch.zeros(0, N_ELEMENTS, dtype=torch.int64), batches[0].crystals if batches else None)
+        crystals = [batch.crystals for batch in kept if batch.crystals is not None]
+        return cls(torch.cat([batch.counts for batch in kept]), Crystals.concatenate(crystals) if crystals else None)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
-from gfn.actions import Actions
-from gfn.env import DiscreteEnv
-from gfn.states import DiscreteStates
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from gfnmat.space.charge_bits import NEUTRAL, PURE_ELEMENT, add_charge, take_charge, union_over_states
 from gfnmat.space.chemistry import ElementTable
 from gfnmat.space.completion import CompletionTables
 from gfnmat.space.counting import CountAutomaton
+from gfnmat.space.environment import GrammarEnvironment
+
+N_COLUMNS = 7  # of a state after the counts
 
 
-class CompositionEnvironment(DiscreteEnv):
+class CompositionEnvironment(GrammarEnvironment):
     """States are partial formulas that can be completed; the graph is a tree.
 
     Actions: 0 .. E-1 name the next element, E .. E+N-1 give it 1 .. N atoms, and the last one ends the formula.
@@ -43,15 +42,18 @@ class CompositionEnvironment(DiscreteEnv):
         self.tables = tables.to(device)
         self.cation_charges = table.cation_charges.to(device)
         self.anion_charges = table.anion_charges.to(device)
+        self.numbers = table.numbers
         self.counts_offered = torch.arange(1, self.max_atoms + 1, device=device)
         e = self.n_elements
-        self.PENDING, self.LAST, self.NODE, self.ELEMENTS, self.ATOMS, self.CATIONS, self.ANIONS = range(e, e + 7)
-        s0 = torch.zeros(e + 7, dtype=torch.int64, device=device)
+        self.PENDING, self.LAST, self.NODE, self.ELEMENTS, self.ATOMS, self.CATIONS, self.ANIONS = range(
+            e, e + N_COLUMNS
+        )
+        s0 = torch.zeros(e + N_COLUMNS, dtype=torch.int64, device=device)
         s0[self.CATIONS] = NEUTRAL
         super().__init__(
             n_actions=e + self.max_atoms + 1,
             s0=s0,
-            state_shape=(e + 7,),
+            state_shape=(e + N_COLUMNS,),
             debug=debug,
         )
 
@@ -59,26 +61,6 @@ class CompositionEnvironment(DiscreteEnv):
     def max_length(self) -> int:
         """Actions in the longest sentence, the end included."""
         return 2 * self.max_elements + 1
-
-    def make_states_class(self) -> type[DiscreteStates]:
-        """States whose masks are looked up in the completion tables."""
-        env = self
-
-        class CompositionStates(DiscreteStates):
-            state_shape = env.state_shape
-            s0 = env.s0
-            sf = env.sf
-            n_actions = env.n_actions
-
-            def _compute_forward_masks(self) -> Tensor:
-                flat = self.tensor.reshape(-1, *self.state_shape)
-                return env.forward_masks(flat).reshape(*self.batch_shape, self.n_actions)
-
-            def _compute_backward_masks(self) -> Tensor:
-                flat = self.tensor.reshape(-1, *self.state_shape)
-                return env.backward_masks(flat).reshape(*self.batch_shape, self.n_actions - 1)
-
-        return CompositionStates
 
     def forward_masks(self, state: Tensor) -> Tensor:
         """Which actions lead to a formula that can be finished, `n x actions` for states `n x columns`."""
@@ -120,14 +102,14 @@ class CompositionEnvironment(DiscreteEnv):
         after_anion = union_over_states(take_charge, takers, self.anion_charges[element][:, None], count)
         return torch.where(first, after_cation | PURE_ELEMENT, after_cation), after_anion
 
-    def step(self, states: DiscreteStates, actions: Actions) -> DiscreteStates:
-        """Appends one word to each unfinished formula."""
-        state, action = states.tensor.clone(), actions.tensor.squeeze(-1)
+    def advanced(self, state: Tensor, action: Tensor) -> Tensor:
+        """States `n x columns` with one word more, an element or a count, `n`."""
+        state = state.clone()
         names = action < self.n_elements
         state[:, self.PENDING] = torch.where(names, action + 1, state[:, self.PENDING])
         given = (~names).nonzero().squeeze(-1)
         state[given] = self._with_count(state[given], action[given] - self.n_elements + 1)
-        return self.states_from_tensor(state)
+        return state
 
     def _with_count(self, state: Tensor, count: Tensor) -> Tensor:
         state = state.clone()
@@ -141,33 +123,6 @@ class CompositionEnvironment(DiscreteEnv):
         state[:, self.LAST] = pending
         state[:, self.PENDING] = 0
         return state
-
-    def backward_masks(self, state: Tensor) -> Tensor:
-        """The one action that led to each state, `n x (actions - 1)`; none for the empty formula."""
-        mask = torch.zeros(len(state), self.n_actions - 1, dtype=torch.bool, device=state.device)
-        action = self.last_action(state)
-        known = action >= 0
-        mask[known, action[known]] = True
-        return mask
-
-    def last_action(self, state: Tensor) -> Tensor:
-        """The action that led to each state, `n`; -1 for the empty formula."""
-        last, pending = state[:, self.LAST], state[:, self.PENDING]
-        count = state.gather(1, (last - 1).clamp(min=0)[:, None]).squeeze(1)
-        named = torch.where(pending > 0, pending - 1, count + self.n_elements - 1)
-        return torch.where((pending > 0) | (last > 0), named, -1)
-
-    def backward_step(self, states: DiscreteStates, actions: Actions) -> DiscreteStates:
-        """Takes the last word back: the prefix one word shorter, written anew."""
-        sentences = self.sentences(states.tensor[:, : self.n_elements])
-        state = states.tensor
-        length = 2 * state[:, self.ELEMENTS] + (state[:, self.PENDING] > 0).long() - 1
-        prefix = self.reset(batch_shape=len(states))
-        for position in range(int(length.max()) if len(length) else 0):
-            runs = position < length
-            step = self.actions_from_tensor(sentences[runs, position][:, None])
-            prefix[runs] = self.step(prefix[runs], step)
-        return prefix
 
     def sentences(self, counts: Tensor) -> Tensor:
         """The actions that write each formula, the end included, `n x max_length` padded with -1.
@@ -186,6 +141,29 @@ class CompositionEnvironment(DiscreteEnv):
         actions[torch.arange(len(counts)), 2 * present.sum(1)] = self.n_actions - 1
         return actions
 
-    def log_reward(self, states: Any) -> Tensor:
-        """Not used: a reward is given to the sampler, not to the space."""
-        raise TypeError("a design space has no reward of its own; pass one to GFlowNet.fit")
+    @property
+    def n_features(self) -> int:
+        """Numbers that `features` gives."""
+        return 3 * self.n_elements + 1 + (self.max_elements + 1) + (self.max_atoms + 1)
+
+    def features(self, state: Tensor) -> Tensor:
+        """What a policy sees of states `... x columns`, numbers between 0 and 1, `... x n_features` float32.
+
+        Fractions of the atoms by element, which elements are present, which one waits for its count, and one-hot how
+        many elements and atoms are used.
+        """
+        counts = state[..., : self.n_elements]
+        return torch.cat(
+            [
+                counts / self.max_atoms,
+                counts > 0,
+                one_hot(state[..., self.PENDING], self.n_elements + 1),
+                one_hot(state[..., self.ELEMENTS], self.max_elements + 1),
+                one_hot(state[..., self.ATOMS], self.max_atoms + 1),
+            ],
+            dim=-1,
+        ).float()
+
+    def log_weights(self, state: Tensor, words: slice = slice(None)) -> Tensor:
+        """What an untrained policy prefers, added to its logits: nothing."""
+        return torch.zeros((), device=state.device)

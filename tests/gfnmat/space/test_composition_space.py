@@ -154,15 +154,3 @@ def test_a_space_that_cannot_be_says_so_at_once(arguments: dict, reason: str) ->
 def test_elements_without_oxidation_states_are_named() -> None:
     with pytest.warns(UserWarning, match="can hold Ne"):
         CompositionSpace(["Ne", "Li", "O"], (2, 2), (2, 4))
-
-
-def test_backward_steps_undo_forward_steps() -> None:
-    space = CompositionSpace(["Li", "Ti", "O", "F"], (2, 3), (2, 8))
-    env = space.environment(debug=True)
-    sentences = space.sentences(space.enumerate(), env)
-    states = env.reset(batch_shape=len(sentences))
-    for actions in sentences.unbind(1)[:3]:
-        before = states.tensor.clone()
-        states = env._step(states, env.actions_from_tensor(actions[:, None]))
-        undone = env._backward_step(states, env.actions_from_tensor(actions[:, None]))
-        assert torch.equal(undone.tensor, before)

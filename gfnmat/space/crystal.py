@@ -1,0 +1,220 @@
+"""The space of crystals that a user describes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from gfnmat.space.candidates import N_ELEMENTS, Candidates
+from gfnmat.space.counting import CountAutomaton, Tally, cell_contents, multiples_of
+from gfnmat.space.crystal_tables import CrystalTables
+from gfnmat.space.crystals import Crystals
+from gfnmat.space.ingredients import Ingredients
+from gfnmat.space.sentences import admitted, enumerated
+from gfnmat.space.symmetry import groups_offered
+from gfnmat.space.wyckoff import load_wyckoff_tables
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+    from gfnmat.space.crystal_env import CrystalEnvironment
+
+LARGEST_ENUMERATION = 200_000
+
+
+class CrystalSpace:
+    """Complete crystals: composition, space group, Wyckoff sites, cell and coordinates; each is one sentence.
+
+    A space group is offered only if its positions can hold the atoms, a letter only if the rest can still be placed,
+    and a bin of cell or coordinate only if it leaves room for the atoms (or is the roomiest, where none does). Every
+    sentence decodes to a structure.
+
+    Args:
+        elements: symbols of the elements to build from.
+        n_elements: smallest and largest number of elements in a crystal.
+        n_atoms: smallest and largest number of atoms in the primitive cell.
+        chemistry, require, forbid, consensus, commonality: see `CompositionSpace`.
+        formula: build crystals of this formula alone (crystal structure prediction): its elements, with as many formula
+            units in the primitive cell as `n_atoms` admits. Takes the place of `elements`.
+        space_groups: numbers or symbols of the space groups offered; empty for all.
+        crystal_systems, point_groups, centrings: the same by crystal system, point group and centring letter.
+
+    Raises:
+        ValueError: what `CompositionSpace` and `groups_offered` refuse, a formula that is none, or a space in which no
+            crystal exists.
+    """
+
+    kind: ClassVar[str] = "crystal"
+
+    def __init__(
+        self,
+        elements: Sequence[str] = (),
+        n_elements: tuple[int, int] = (2, 3),
+        n_atoms: tuple[int, int] = (2, 12),
+        chemistry: Literal["ionic", "any"] = "ionic",
+        require: Sequence[str] = (),
+        forbid: Sequence[str] = (),
+        consensus: int = 3,
+        commonality: str | float = "low",
+        formula: str | None = None,
+        space_groups: Sequence[int | str] = (),
+        crystal_systems: Sequence[str] = (),
+        point_groups: Sequence[str] = (),
+        centrings: Sequence[str] = (),
+    ) -> None:
+        amounts = None if formula is None else _amounts(formula, elements, require)
+        if amounts is not None:
+            elements, n_elements, require = tuple(amounts), (len(amounts), len(amounts)), tuple(amounts)
+        self.ingredients = Ingredients.checked(
+            elements, n_elements, n_atoms, chemistry, require, forbid, consensus, commonality
+        )
+        self.formula = formula
+        self.groups = groups_offered(space_groups, crystal_systems, point_groups, centrings)
+        self.symmetry = {
+            "space_groups": list(space_groups),
+            "crystal_systems": list(crystal_systems),
+            "point_groups": list(point_groups),
+            "centrings": list(centrings),
+        }
+        self.crystal_tables = CrystalTables.build(self.ingredients.n_atoms[1], self.ingredients.n_elements[1])
+        self.counts = self._counts(amounts)
+        self.tables = self.ingredients.completion(self.counts)
+        if self.tables.is_empty:
+            raise ValueError(f"no crystal exists with {self}; {self._remedy}.")
+
+    def _counts(self, amounts: dict[str, int] | None) -> CountAutomaton:
+        limits = self.ingredients.n_atoms
+        if amounts is None:
+            return cell_contents(self.ingredients.n_elements, limits, self._fits)
+        return multiples_of([amounts[symbol] for symbol in self.elements], limits, self._fits)
+
+    def _fits(self, tally: Tally) -> bool:
+        return bool((self.crystal_tables.placement.groups_that_hold(tally) & self.groups).any())
+
+    @property
+    def _remedy(self) -> str:
+        if self.formula is not None:
+            return "is the formula neutral, and do n_atoms and the space groups admit a whole number of formula units?"
+        return "allow more elements, atoms or space groups, require fewer elements, or lower `commonality`"
+
+    def __repr__(self) -> str:
+        symmetry = "".join(f", {name}={words}" for name, words in self.symmetry.items() if words)
+        formula = "" if self.formula is None else f", formula={self.formula!r}"
+        return f"CrystalSpace({self.ingredients}{formula}{symmetry})"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The arguments that make this space again, as plain values."""
+        settings = {**self.ingredients.settings, **self.symmetry, "formula": self.formula}
+        if self.formula is not None:
+            settings.update(elements=[], require=[])
+        return settings
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """The elements in the order of the grammar: ascending electronegativity."""
+        return self.ingredients.elements
+
+    def environment(self, device: torch.device | str = "cpu", debug: bool = False) -> CrystalEnvironment:
+        """The torchgfn environment of this space; `debug` checks every action."""
+        from gfnmat.space.composition_env import CompositionEnvironment
+        from gfnmat.space.crystal_env import CrystalEnvironment
+        from gfnmat.space.crystal_grammar import CrystalGrammar
+
+        composition = CompositionEnvironment(self.ingredients.table, self.counts, self.tables, device=device)
+        return CrystalEnvironment(CrystalGrammar(composition, self.crystal_tables, self.groups), debug=debug)
+
+    def decode(self, states: Tensor) -> Candidates:
+        """The candidates that finished states (`n x columns`) stand for."""
+        from gfnmat.space.crystal_state import Columns
+
+        c = Columns.of(len(self.elements), self.counts)
+        wyckoff = load_wyckoff_tables()
+        position = states[:, c.POSITION]
+        exists = torch.arange(position.shape[1], device=states.device) < states[:, c.N_SITES, None]
+        first = wyckoff.first.to(states.device)[states[:, c.GROUP] - 1]
+        numbers = self.ingredients.table.numbers.to(states.device)
+        coordinates = states[:, c.COORDINATES].unflatten(1, (-1, 3))
+        crystals = Crystals(
+            group=states[:, c.GROUP],
+            shape=states[:, c.SHAPE],
+            volume=states[:, c.VOLUME],
+            number=torch.where(exists, numbers[states[:, c.OWNER]], 0),
+            letter=torch.where(exists, position - first[:, None], 0),
+            bins=torch.where(coordinates > 0, coordinates // 2, -1),
+        )
+        return Candidates.of_crystals(crystals)
+
+    def sentences(self, candidates: Candidates, environment: CrystalEnvironment) -> Tensor:
+        """The actions that write each candidate, `n x length` padded with -1."""
+        assert candidates.crystals is not None
+        crystals = candidates.crystals.to(environment.device)
+        columns = self.ingredients.columns.to(environment.device)
+        grammar = environment.grammar
+        formulas = grammar.composition.sentences(crystals.counts[:, columns])
+        asked = grammar.tables.asked[crystals.position]  # n x S x 3
+        bins = crystals.bins.gather(2, asked.clamp(min=0))
+        parts = [
+            formulas,
+            crystals.group[:, None] - 1 + grammar.words.group,
+            torch.where(crystals.exists, crystals.letter + grammar.words.letter, -1),
+            torch.where(crystals.shape >= 0, crystals.shape + torch.tensor(grammar.words.shape).to(columns), -1),
+            torch.where(crystals.exists[..., None] & (asked >= 0), bins + grammar.words.coordinate, -1).flatten(1),
+            crystals.volume[:, None] + grammar.words.volume,
+            torch.full_like(crystals.group, environment.n_actions - 1)[:, None],
+        ]
+        words = torch.cat(parts, dim=1)
+        order = (words < 0).long().argsort(dim=1, stable=True)
+        length = int((words >= 0).sum(1).max()) if len(words) else 1
+        return words.gather(1, order)[:, :length]
+
+    def encode(self, materials: Sequence[Structure]) -> Candidates:
+        """The candidates for known structures, in whatever setting they are given.
+
+        Raises:
+            ValueError: names the first structure that the space does not admit, and why.
+        """
+        from gfnmat.space.encoding import encoded
+
+        return encoded(self, materials)
+
+    def fits(self, candidates: Candidates) -> Tensor:
+        """Whether each candidate has the elements and sizes of the space, so that it has a sentence, `n` booleans."""
+        counts, columns = candidates.counts, self.ingredients.columns.to(candidates.counts.device)
+        others = torch.ones(N_ELEMENTS, dtype=torch.bool, device=counts.device)
+        others[columns] = False
+        fits = (counts[:, others] == 0).all(1) & (counts.sum(1) <= self.ingredients.n_atoms[1])
+        return fits & ((counts > 0).sum(1) <= self.ingredients.n_elements[1]) & (candidates.crystals is not None)
+
+    def admits(self, candidates: Candidates) -> Tensor:
+        """Whether each candidate is in the space, `n` booleans."""
+        return admitted(self, candidates)
+
+    def enumerate(self, limit: int = LARGEST_ENUMERATION) -> Candidates:
+        """Every candidate of the space, for one that is small enough.
+
+        Raises:
+            ValueError: the space holds more than `limit` candidates.
+        """
+        return self.decode(enumerated(self.environment(), limit))
+
+
+def _amounts(formula: str, elements: Sequence[str], require: Sequence[str]) -> dict[str, int]:
+    """Atoms of each element in the reduced formula that a user gave.
+
+    Raises:
+        ValueError: no formula, or one beside elements that it does not name.
+    """
+    from pymatgen.core import Element
+
+    counts = Candidates.of([formula]).counts[0]
+    amounts = {Element.from_Z(int(column) + 1).symbol: int(counts[column]) for column in counts.nonzero().squeeze(-1)}
+    if foreign := sorted((set(elements) | set(require)) - set(amounts)):
+        raise ValueError(
+            f"formula is {formula}, and elements or require name {', '.join(foreign)} besides; leave them out, "
+            "or leave out the formula."
+        )
+    return amounts

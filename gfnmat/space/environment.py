@@ -1,0 +1,75 @@
+"""What a policy needs of an environment besides what torchgfn asks for."""
+
+from __future__ import annotations
+
+import torch
+from gfn.actions import Actions
+from gfn.env import DiscreteEnv
+from gfn.states import DiscreteStates
+from torch import Tensor
+
+
+class GrammarEnvironment(DiscreteEnv):
+    """An environment that writes sentences. States are rows of int64, `n x columns`; the graph is a tree."""
+
+    @property
+    def max_length(self) -> int:
+        """Actions in the longest sentence, the end included."""
+        raise NotImplementedError
+
+    @property
+    def n_features(self) -> int:
+        """Numbers that `features` gives."""
+        raise NotImplementedError
+
+    def features(self, state: Tensor) -> Tensor:
+        """What a policy sees of states `... x columns`, `... x n_features` float32."""
+        raise NotImplementedError
+
+    def log_weights(self, state: Tensor, words: slice = slice(None)) -> Tensor:
+        """What an untrained policy prefers of some words, added to its logits; broadcasts with `n x words`."""
+        raise NotImplementedError
+
+    def forward_masks(self, state: Tensor) -> Tensor:
+        """Which actions lead to something that can be finished, `n x actions` for states `n x columns`."""
+        raise NotImplementedError
+
+    def advanced(self, state: Tensor, action: Tensor) -> Tensor:
+        """States `n x columns` with one word more, `n`; not the last one."""
+        raise NotImplementedError
+
+    def question(self, state: Tensor) -> Tensor:
+        """What kind of word comes next, a small number a state, `n`: like ones are best worked on together."""
+        return torch.zeros(len(state), dtype=torch.int64, device=state.device)
+
+    def words_of(self, question: int) -> slice:
+        """The part of the actions that such a question can be answered with."""
+        return slice(0, self.n_actions)
+
+    def step(self, states: DiscreteStates, actions: Actions) -> DiscreteStates:
+        """Appends one word to each unfinished sentence."""
+        return self.states_from_tensor(self.advanced(states.tensor, actions.tensor.squeeze(-1)))
+
+    def make_states_class(self) -> type[DiscreteStates]:
+        """States whose masks this environment works out."""
+        env = self
+
+        class SentenceStates(DiscreteStates):
+            state_shape = env.state_shape
+            s0 = env.s0
+            sf = env.sf
+            n_actions = env.n_actions
+
+            def _compute_forward_masks(self) -> Tensor:
+                flat = self.tensor.reshape(-1, *self.state_shape)
+                return env.forward_masks(flat).reshape(*self.batch_shape, self.n_actions)
+
+        return SentenceStates
+
+    def backward_step(self, states: DiscreteStates, actions: Actions) -> DiscreteStates:
+        """Not used: in a tree, trajectories are written forwards."""
+        raise TypeError("the graph of sentences is a tree; write trajectories forwards")
+
+    def log_reward(self, *args: object) -> Tensor:
+        """Not used: a reward is given to the sampler, not to the space."""
+        raise TypeError("a design space has no reward of its own; pass one to GFlowNet.fit")

@@ -1,0 +1,101 @@
+"""Sentences of a grammar: the decisions in them, whether they are allowed, and all there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from gfnmat.space.candidates import Candidates
+    from gfnmat.space.design_space import DesignSpace
+    from gfnmat.space.environment import GrammarEnvironment
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """The decisions in a batch of n sentences, D in all; a word that leaves no choice is none.
+
+    Attributes:
+        sentence: to which sentence each decision belongs, `D`.
+        states: in which state it was taken, `D x columns`.
+        actions: what was decided, `D`.
+        finished: the state at the end of each sentence, `n x columns`.
+    """
+
+    sentence: Tensor
+    states: Tensor
+    actions: Tensor
+    finished: Tensor
+
+    def __len__(self) -> int:
+        return len(self.finished)
+
+    @classmethod
+    def of(cls, record: list[tuple[Tensor, Tensor, Tensor]], finished: Tensor) -> Decisions:
+        """What was recorded step by step, as sentences, states and actions."""
+        if not record:
+            nothing = torch.zeros(0, dtype=torch.int64, device=finished.device)
+            return cls(nothing, finished[:0], nothing, finished)
+        sentence, states, actions = (torch.cat(parts) for parts in zip(*record, strict=True))
+        return cls(sentence, states, actions, finished)
+
+
+@torch.no_grad()
+def read(environment: GrammarEnvironment, sentences: Tensor) -> tuple[Decisions, Tensor]:
+    """The decisions in given sentences, and which of these are sentences of the grammar, `n` booleans.
+
+    Args:
+        environment: of the grammar.
+        sentences: `n x length` actions padded with -1.
+    """
+    state = environment.s0.expand(len(sentences), -1).clone()
+    allowed = torch.ones(len(sentences), dtype=torch.bool, device=state.device)
+    ended = torch.zeros_like(allowed)
+    record: list[tuple[Tensor, Tensor, Tensor]] = []
+    for actions in sentences.unbind(1):
+        rows = (allowed & ~ended & (actions >= 0)).nonzero().squeeze(-1)
+        masks, action = environment.forward_masks(state[rows]), actions[rows]
+        is_open = masks.gather(1, action[:, None]).squeeze(1)
+        allowed[rows[~is_open]] = False
+        free = (is_open & (masks.sum(1) > 1)).nonzero().squeeze(-1)
+        record.append((rows[free], state[rows[free]], action[free]))
+        ends = action == environment.n_actions - 1
+        ended[rows[ends]] = True
+        goes_on = (is_open & ~ends).nonzero().squeeze(-1)
+        if len(goes_on):
+            state[rows[goes_on]] = environment.advanced(state[rows[goes_on]], action[goes_on])
+    return Decisions.of(record, state), allowed & ended
+
+
+def admitted(space: DesignSpace, candidates: Candidates) -> Tensor:
+    """Whether each candidate is in the space, `n` booleans."""
+    fits = space.fits(candidates)
+    inside = fits.clone()
+    if bool(fits.any()):
+        environment = space.environment(device=candidates.counts.device)
+        inside[fits] = read(environment, space.sentences(candidates[fits], environment))[1]
+    return inside
+
+
+def enumerated(environment: GrammarEnvironment, limit: int) -> Tensor:
+    """The state at the end of every sentence, `sentences x columns`.
+
+    Raises:
+        ValueError: there are more than `limit` sentences.
+    """
+    state = environment.s0[None]
+    finished: list[Tensor] = []
+    n_finished = 0
+    while len(state):
+        masks = environment.forward_masks(state)
+        done = state[masks[:, -1]]
+        finished.append(done)
+        n_finished += len(done)
+        if n_finished > limit or len(state) > 10 * limit:
+            raise ValueError(f"the space holds more than {limit} candidates; sample from it instead.")
+        rows, actions = masks[:, :-1].nonzero(as_tuple=True)
+        state = environment.advanced(state[rows], actions)
+    return torch.cat(finished)
