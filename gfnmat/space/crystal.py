@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from gfnmat.space.candidates import N_ELEMENTS, Candidates
+from gfnmat.space.cell import VOLUME_BINS
 from gfnmat.space.counting import CountAutomaton, Tally, cell_contents, multiples_of
+from gfnmat.space.crystal_state import Columns, Words
 from gfnmat.space.crystal_tables import CrystalTables
 from gfnmat.space.crystals import Crystals
 from gfnmat.space.ingredients import Ingredients
 from gfnmat.space.sentences import admitted, enumerated
 from gfnmat.space.symmetry import groups_offered
+from gfnmat.space.templates import (
+    STAND_INS,
+    Templates,
+    assignments,
+    at_prediction,
+    plain,
+    prototype_structure,
+    tally_of,
+    templates_of,
+)
 from gfnmat.space.wyckoff import load_wyckoff_tables
 
 if TYPE_CHECKING:
@@ -41,6 +54,8 @@ class CrystalSpace:
             units in the primitive cell as `n_atoms` admits. Takes the place of `elements`.
         space_groups: numbers or symbols of the space groups offered; empty for all.
         crystal_systems, point_groups, centrings: the same by crystal system, point group and centring letter.
+        prototype: build crystals of this prototype alone, in which only the elements and the volume vary: a name of the
+            library in `oracles.potential.prototypes`, a file, or a structure. It gives `n_elements` and `n_atoms`.
 
     Raises:
         ValueError: what `CompositionSpace` and `groups_offered` refuse, a formula that is none, or a space in which no
@@ -64,7 +79,12 @@ class CrystalSpace:
         crystal_systems: Sequence[str] = (),
         point_groups: Sequence[str] = (),
         centrings: Sequence[str] = (),
+        prototype: str | Path | Structure | dict[str, Any] | None = None,
     ) -> None:
+        self.prototype = None if prototype is None else prototype_structure(prototype)
+        if self.prototype is not None:
+            tally = tally_of(self.prototype)
+            n_elements, n_atoms = (len(tally), len(tally)), (sum(tally), sum(tally))
         amounts = None if formula is None else _amounts(formula, elements, require)
         if amounts is not None:
             elements, n_elements, require = tuple(amounts), (len(amounts), len(amounts)), tuple(amounts)
@@ -80,6 +100,7 @@ class CrystalSpace:
             "centrings": list(centrings),
         }
         self.crystal_tables = CrystalTables.build(self.ingredients.n_atoms[1], self.ingredients.n_elements[1])
+        self.templates = None if self.prototype is None else self._templates(self.prototype)
         self.counts = self._counts(amounts)
         self.tables = self.ingredients.completion(self.counts)
         if self.tables.is_empty:
@@ -91,11 +112,34 @@ class CrystalSpace:
             return cell_contents(self.ingredients.n_elements, limits, self._fits)
         return multiples_of([amounts[symbol] for symbol in self.elements], limits, self._fits)
 
+    def _templates(self, prototype: Structure) -> Templates:
+        """The ways in which elements can take the places of the prototype's."""
+        n_atoms, n_elements = self.ingredients.n_atoms, self.ingredients.n_elements
+        stand_ins = STAND_INS[: n_elements[1]]
+        open_space = CrystalSpace(elements=stand_ins, n_elements=n_elements, n_atoms=n_atoms, chemistry="any")
+        candidates = open_space.encode([at_prediction(structure) for structure in assignments(prototype)])
+        environment = open_space.environment()
+        theirs, own = environment.grammar.words, Words.after(len(self.elements) + n_atoms[1] + 1)
+        counts = candidates.counts[:, open_space.ingredients.columns].tolist()
+        sentences = open_space.sentences(candidates, environment).tolist()
+        found = []
+        for amounts, words in zip(counts, sentences, strict=True):
+            after = [word - theirs.group + own.group for word in words if theirs.group <= word < theirs.n_actions - 1]
+            is_volume = range(own.volume, own.volume + VOLUME_BINS)
+            found.append((tuple(amounts), tuple(-1 if word in is_volume else word for word in after)))
+        return templates_of(found)
+
     def _fits(self, tally: Tally) -> bool:
+        if self.prototype is not None and tally != tally_of(self.prototype):
+            return False
         return bool((self.crystal_tables.placement.groups_that_hold(tally) & self.groups).any())
 
     @property
     def _remedy(self) -> str:
+        if self.prototype is not None:
+            return (
+                f"with {self.prototype.composition.reduced_formula} as the prototype, no choice of elements is neutral"
+            )
         if self.formula is not None:
             return "is the formula neutral, and do n_atoms and the space groups admit a whole number of formula units?"
         return "allow more elements, atoms or space groups, require fewer elements, or lower `commonality`"
@@ -103,12 +147,14 @@ class CrystalSpace:
     def __repr__(self) -> str:
         symmetry = "".join(f", {name}={words}" for name, words in self.symmetry.items() if words)
         formula = "" if self.formula is None else f", formula={self.formula!r}"
-        return f"CrystalSpace({self.ingredients}{formula}{symmetry})"
+        prototype = "" if self.prototype is None else f", prototype={self.prototype.composition.reduced_formula}"
+        return f"CrystalSpace({self.ingredients}{formula}{prototype}{symmetry})"
 
     @property
     def settings(self) -> dict[str, Any]:
         """The arguments that make this space again, as plain values."""
-        settings = {**self.ingredients.settings, **self.symmetry, "formula": self.formula}
+        prototype = None if self.prototype is None else plain(self.prototype)
+        settings = {**self.ingredients.settings, **self.symmetry, "formula": self.formula, "prototype": prototype}
         if self.formula is not None:
             settings.update(elements=[], require=[])
         return settings
@@ -125,12 +171,11 @@ class CrystalSpace:
         from gfnmat.space.crystal_grammar import CrystalGrammar
 
         composition = CompositionEnvironment(self.ingredients.table, self.counts, self.tables, device=device)
-        return CrystalEnvironment(CrystalGrammar(composition, self.crystal_tables, self.groups), debug=debug)
+        grammar = CrystalGrammar(composition, self.crystal_tables, self.groups, self.templates)
+        return CrystalEnvironment(grammar, debug=debug)
 
     def decode(self, states: Tensor) -> Candidates:
         """The candidates that finished states (`n x columns`) stand for."""
-        from gfnmat.space.crystal_state import Columns
-
         c = Columns.of(len(self.elements), self.counts)
         wyckoff = load_wyckoff_tables()
         position = states[:, c.POSITION]

@@ -12,6 +12,7 @@ from gfnmat.space.composition_env import CompositionEnvironment
 from gfnmat.space.contacts import Contacts, Sites, radii_of
 from gfnmat.space.crystal_state import Columns, Phase, Words
 from gfnmat.space.crystal_tables import CrystalTables
+from gfnmat.space.templates import Templates
 from gfnmat.space.volume import predicted_volume
 from gfnmat.space.wyckoff import load_wyckoff_tables
 
@@ -23,6 +24,7 @@ class CrystalGrammar:
         composition: writes the first part of each sentence.
         tables: of the other parts.
         groups: which space groups are offered, 230 booleans.
+        templates: what comes after the composition, if it is given.
 
     Attributes:
         words: where each kind of word begins among the actions.
@@ -30,11 +32,18 @@ class CrystalGrammar:
         max_sites: room for sites in a state.
     """
 
-    def __init__(self, composition: CompositionEnvironment, tables: CrystalTables, groups: Tensor) -> None:
+    def __init__(
+        self,
+        composition: CompositionEnvironment,
+        tables: CrystalTables,
+        groups: Tensor,
+        templates: Templates | None = None,
+    ) -> None:
         device = composition.device
         self.composition = composition
         self.tables = tables.to(device)
         self.groups = groups.to(device)
+        self.templates = None if templates is None else templates.to(device)
         self.max_sites = composition.max_atoms
         self.words = Words.after(composition.n_actions)
         self.columns = Columns(composition.s0.shape[0], composition.max_elements, self.max_sites, self.words.n_actions)

@@ -38,6 +38,12 @@ class CrystalOffers:
                 lambda finished: torch.ones(len(finished), 1, dtype=torch.bool),
             ),
         }
+        templates, c = self.grammar.templates, self.grammar.columns
+        if templates is not None:
+            given = ((phase > Phase.COMPOSITION) & (phase < Phase.VOLUME)).nonzero().squeeze(-1)
+            agreed, written = state[given, c.TEMPLATES], state[given, c.WRITTEN]
+            mask[given] = templates.offered(agreed, written, mask.shape[1])
+            offer = {name: of_phase for name, of_phase in offer.items() if not Phase.GROUP <= name < Phase.VOLUME}
         for name, (begin, offered_in) in offer.items():
             rows = (phase == name).nonzero().squeeze(-1)
             if len(rows):

@@ -92,6 +92,7 @@ class Columns:
         OWNER: the element of each site, as a place among the space's elements; S.
         COORDINATES: x, y, z of each site in 48ths; 3 S.
         TEMPLATES: which templates still agree, as bits.
+        WRITTEN: words after the composition.
         MASK: which words are open, packed.
         width: how many columns there are.
     """
@@ -107,7 +108,7 @@ class Columns:
         self.SITE, self.PLACE = self._one(), self._one()
         self.POSITION, self.OWNER = self._many(max_sites), self._many(max_sites)
         self.COORDINATES = self._many(3 * max_sites)
-        self.TEMPLATES = self._one()
+        self.TEMPLATES, self.WRITTEN = self._one(), self._one()
         self.MASK = self._many(-(-n_actions // BITS))
 
     @classmethod

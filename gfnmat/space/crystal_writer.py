@@ -10,6 +10,7 @@ from torch import Tensor
 from gfnmat.space import cell
 from gfnmat.space.crystal_grammar import CrystalGrammar
 from gfnmat.space.crystal_state import Phase
+from gfnmat.space.templates import Templates
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,19 @@ class CrystalWriter:
             rows = (phase == name).nonzero().squeeze(-1)
             if len(rows):
                 state[rows] = writer(state[rows], action[rows])
+        if self.grammar.templates is not None:
+            self._follow_templates(self.grammar.templates, state, phase, action)
         return state
+
+    def _follow_templates(self, templates: Templates, state: Tensor, phase: Tensor, action: Tensor) -> None:
+        """Notes in the states which templates still agree after the word that was written."""
+        c = self.grammar.columns
+        begins = ((phase == Phase.COMPOSITION) & (state[:, c.PHASE] == Phase.GROUP)).nonzero().squeeze(-1)
+        state[begins, c.TEMPLATES] = templates.with_counts(state[begins, c.COUNT])
+        follows = (phase > Phase.COMPOSITION).nonzero().squeeze(-1)
+        agreed, written = state[follows, c.TEMPLATES], state[follows, c.WRITTEN]
+        state[follows, c.TEMPLATES] = templates.agreeing(agreed, written, action[follows])
+        state[follows, c.WRITTEN] += 1
 
     def _write_composition(self, state: Tensor, action: Tensor) -> Tensor:
         c, width = self.grammar.columns, self.grammar.composition.s0.shape[0]
