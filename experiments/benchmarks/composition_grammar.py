@@ -3,8 +3,8 @@
     python experiments/benchmarks/composition_grammar.py [--samples 100000] [--seed 0]
 
 80 elements, 2 to 5 of them in a formula, 2 to 20 atoms, an untrained policy. Each distinct sample is checked with
-`smact.screening.smact_validity` under the options it is stated for. A dead end would leave the policy without an
-allowed action, and is counted; nothing is rejected or drawn again.
+`smact.screening.smact_validity` under the options it is stated for. Sampling stops with an error at a dead end, which
+would leave the policy without an allowed action; nothing is rejected or drawn again.
 """
 
 from __future__ import annotations
@@ -31,14 +31,6 @@ def build(commonality: str) -> tuple[CompositionSpace, float]:
     start = perf_counter()
     space = CompositionSpace(ELEMENTS, (2, 5), (2, 20), commonality=commonality)
     return space, perf_counter() - start
-
-
-def dead_ends(space: CompositionSpace, n: int, seed: int) -> int:
-    """States without an allowed action among those on the way to n samples."""
-    flow = GFlowNet(space, seed=seed)
-    states = flow._rollout(n).states
-    reached = states.tensor[~states.is_sink_state]
-    return int((~flow.environment.forward_masks(reached).any(1)).sum())
 
 
 def main() -> None:
@@ -75,8 +67,7 @@ def main() -> None:
         print(
             f"  {arguments.samples / seconds:,.0f} samples/s at batch {BATCH}; {len(distinct)} distinct, "
             f"{int(valid.sum())} of them pass smact_validity ({100 * float(valid.double().mean()):.3f} %); "
-            f"all-metal formulas {100 * alloys / len(distinct):.1f} %; rejected 0; "
-            f"dead ends {dead_ends(space, 20_000, arguments.seed)} on the way to 20,000 samples"
+            f"all-metal formulas {100 * alloys / len(distinct):.1f} %; rejected 0, no dead end"
         )
 
 

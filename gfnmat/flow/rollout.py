@@ -39,7 +39,10 @@ def written(environment: GrammarEnvironment, policy: SeededPolicy, n: int, explo
         asked = state[rows]
         masks = environment.forward_masks(asked)[:, words]
         action = masks.long().argmax(1) + words.start
-        free = (masks.sum(1) > 1).nonzero().squeeze(-1)
+        n_open = masks.sum(1)
+        if bool((n_open == 0).any()):
+            raise RuntimeError("a sentence that was begun cannot be finished: the grammar's tables are wrong")
+        free = (n_open > 1).nonzero().squeeze(-1)
         if len(free):
             log_probs = policy.next_word(asked[free], masks[free], exploration, words)
             action[free] = policy.drawn(log_probs) + words.start

@@ -16,7 +16,7 @@ from gfnmat.space.wyckoff import EDGE, WyckoffTables
 from oracles.potential.guards import CLOSEST_CONTACT, covalent_radii
 
 LONGEST = 1e3  # what stands for the distance of atoms that are not there
-ROWS_AT_ONCE = 160
+ROWS_AT_ONCE = 128
 SKEW_LAST = 10_000  # added to the size of cells with angles, so that those without are worked on together
 
 
@@ -163,37 +163,36 @@ class Contacts:
             candidates: its free coordinates in 48ths, `n x candidates x 3`.
         """
         closest = torch.full(candidates.shape[:2], LONGEST, device=candidates.device)
-        position = sites.position.gather(1, current[:, None])[:, 0]
-        size = sites.placed.long().mul(self.atoms[sites.position]).sum(1) + self.atoms[position]
-        is_skew = (metric[:, 3:] != 0).any(1)
-        order = (size * self.n_centring[sites.group - 1] + SKEW_LAST * is_skew).argsort()
-        for rows in _chunks(order):
-            closest[rows] = self._of_chunk(sites[rows], metric[rows], current[rows], candidates[rows])
+        each = torch.arange(len(current), device=current.device)
+        position, radius = sites.position[each, current], sites.radius[each, current]
+        t = candidates.float() / EDGE
+        here = _applied(self.matrix[position, 0][:, None], t) + self.shift[position, :1]
+        points, radii = self.points(sites)
+        n_points, is_skew = (radii > 0).sum(1), (metric[:, 3:] != 0).any(1)
+        first = (radii > 0).long().argsort(dim=1, descending=True, stable=True)
+        points, radii = points.gather(1, first[..., None].expand(-1, -1, 3)), radii.gather(1, first)
+        n_own = self.atoms[position] * self.n_centring[sites.group - 1]
+        for rows in _chunks((n_points + n_own + SKEW_LAST * is_skew).argsort()):
+            others = slice(int(n_points[rows].max()))
+            apart = here[rows, :, None] - points[rows, None, others]
+            reach, there = radii[rows, others] + radius[rows, None], radii[rows, others] > 0
+            squared = _closest(apart.unbind(-1), metric[rows], reach, there)
+            own = self._of_own_images(sites.group[rows], position[rows], radius[rows], t[rows], metric[rows])
+            closest[rows] = torch.minimum(squared, own).sqrt()
         return closest
 
-    def _of_chunk(self, sites: Sites, metric: Tensor, current: Tensor, candidates: Tensor) -> Tensor:
-        rows = torch.arange(len(current), device=current.device)
-        position, radius = sites.position[rows, current], sites.radius[rows, current]
-        t = candidates.float() / EDGE
-        here = _applied(self.matrix[position, 0][:, None], t) + self.shift[position, 0][:, None]
-        points, radii = self.points(sites)
-        difference = tuple(h[:, :, None] - p[:, None] for h, p in zip(here.unbind(-1), points.unbind(-1), strict=True))
-        squared = _closest(difference, metric, radii + radius[:, None], radii > 0)
-        n_images = int(self.atoms[position].max())
-        if n_images > 1:
-            n_centring = self.n_centring[sites.group - 1]
-            translations = self.centring[sites.group - 1, : int(n_centring.max())]
-            turned = self.matrix[position, 1:n_images] - self.matrix[position, :1]
-            moved = self.shift[position, 1:n_images] - self.shift[position, :1]
-            exists = torch.arange(1, n_images, device=current.device)[None] < self.atoms[position][:, None]
-            counted = torch.arange(translations.shape[1], device=current.device)[None] < n_centring[:, None]
-            there = (exists[:, :, None] & counted[:, None]).flatten(1)
-            shifted = (moved[:, :, None] + translations[:, None]).flatten(1, 2)  # n x images x 3
-            turned = turned.repeat_interleave(translations.shape[1], dim=1)
-            own = _images(turned, shifted, t)
-            reach = (2 * radius)[:, None].expand_as(there)
-            squared = torch.minimum(squared, _closest(own, metric, reach, there))
-        return squared.sqrt()
+    def _of_own_images(self, group: Tensor, position: Tensor, radius: Tensor, t: Tensor, metric: Tensor) -> Tensor:
+        """Squares of the closest contact between a site's atoms, `n x candidates`, by its free coordinates in edges."""
+        n_images, n_centring = int(self.atoms[position].max()), self.n_centring[group - 1]
+        translations = self.centring[group - 1, : int(n_centring.max())]
+        turned = self.matrix[position, 1:n_images] - self.matrix[position, :1]
+        moved = self.shift[position, 1:n_images] - self.shift[position, :1]
+        exists = torch.arange(1, n_images, device=group.device) < self.atoms[position][:, None]
+        counted = torch.arange(translations.shape[1], device=group.device) < n_centring[:, None]
+        there = (exists[:, :, None] & counted[:, None]).flatten(1)
+        shifted = (moved[:, :, None] + translations[:, None]).flatten(1, 2)  # n x images x 3
+        own = _images(turned.repeat_interleave(translations.shape[1], dim=1), shifted, t)
+        return _closest(own, metric, (2 * radius)[:, None].expand_as(there), there)
 
 
 def _chunks(rows: Tensor) -> tuple[Tensor, ...]:

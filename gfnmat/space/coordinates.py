@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gfnmat.space.wyckoff import BINS, WyckoffTables
 
-FILLS = 4  # values of the coordinate after the next that are tried before the next one is offered
+FILLS = 3  # values of the coordinate after the next that are tried before the next one is offered
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,25 @@ class CoordinateTables:
         rows = (place == 2).nonzero().squeeze(-1)
         counts[rows] = self.third[self.third_row[position[rows]], bins[rows, 0], bins[rows, 1]].long()
         return counts
+
+    def first_number(self, position: Tensor, place: Tensor, bins: Tensor) -> Tensor:
+        """How many combinations come before the first one with each bin of the next coordinate, `n x 24`.
+
+        Args:
+            position, place, bins: see `open_bins`.
+        """
+        counts = self.open_bins(position, place, bins)
+        numbers = counts.cumsum(1) - counts
+        for earlier in (0, 1):
+            rows = (place > earlier).nonzero().squeeze(-1)
+            counts = self.open_bins(position[rows], torch.full_like(rows, earlier), bins[rows])
+            numbers[rows] += (counts.cumsum(1) - counts).gather(1, bins[rows, earlier, None])
+        return numbers
+
+    def number(self, position: Tensor, bins: Tensor) -> Tensor:
+        """How many combinations come before one, given by all its bins (`n x 3`), `n`."""
+        last = (self.second_row[position] >= 0).long() + (self.third_row[position] >= 0).long()
+        return self.first_number(position, last, bins).gather(1, bins.gather(1, last[:, None])).squeeze(1)
 
     def fills(self, position: Tensor, place: Tensor, bins: Tensor) -> Tensor:
         """For each bin of the next coordinate, which bins of the one after are open, `n x 24 x 24` booleans.

@@ -144,25 +144,18 @@ class CrystalOffers:
         return offered
 
     def _in_order(self, state: Tensor, site: Tensor, position: Tensor, place: Tensor, bins: Tensor) -> Tensor:
-        """Bins that keep sites of one element on one position in ascending order, `n x 24`."""
-        c = self.grammar.columns
+        """Bins that keep sites of one element on one position in ascending order and leave room for them, `n x 24`."""
+        c, tables = self.grammar.columns, self.grammar.tables.coordinates
         rows = torch.arange(len(state), device=state.device)
-        options = torch.arange(BINS, device=state.device)
         before = (site - 1).clamp(min=0)
         follows = (site > 0) & (state[rows, c.POSITION.start + before] == position)
         follows &= state[rows, c.OWNER.start + before] == state[rows, c.OWNER.start + site]
-        previous = self.grammar.asked_bins(state, before, position)
-        tied = torch.ones_like(follows)
-        for earlier in (0, 1):
-            tied &= (place <= earlier) | (bins[:, earlier] == previous[:, earlier])
-        least = previous.gather(1, place[:, None])
-        least = least + (place + 1 == self.grammar.tables.freedom[position])[:, None]  # the last one decides
-        enough = (
-            self.grammar.tables.coordinates.onwards[position]
-            > self.grammar.sites_alike_to_come(state, site, position)[:, None]
-        )
-        in_order = ~(follows & tied)[:, None] | (options >= least)
-        return in_order & (enough | (place > 0)[:, None])
+        previous = tables.number(position, self.grammar.asked_bins(state, before, position))
+        least = torch.where(follows, previous + 1, 0)
+        beyond = tables.onwards[position, 0] - self.grammar.sites_alike_to_come(state, site, position)
+        first = tables.first_number(position, place, bins)
+        last = first + tables.open_bins(position, place, bins) - 1
+        return torch.maximum(first, least[:, None]) <= torch.minimum(last, beyond[:, None] - 1)
 
     def _closest_by_bin(self, state: Tensor, position: Tensor, place: Tensor, bins: Tensor) -> Tensor:
         """The closest contact of the current site by bin of its next coordinate, `n x 24`.

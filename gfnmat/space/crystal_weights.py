@@ -32,8 +32,8 @@ SHAPES: dict[str, tuple[tuple[float, float], ...]] = {
 Petousis et al., Sci. Data 4, 160134 (2017)."""
 VOLUMES = (0.0, 0.15)  # of the logarithm of the volume relative to the prediction
 SITES = 0.2  # for each site that a group needs at least
-REPEATED = (0.0, 1.0, 0.3, 0.0)  # for each time that a letter was used, by its free coordinates
-SIZE = 0.7  # for the logarithm of the atoms on a position
+REPEATED = (0.0, 2.0, 0.5, 0.0)  # for each time that a letter was used, by its free coordinates
+SIZE = 1.2  # for the logarithm of the atoms on a position
 FEW = 1e-3  # stands for no crystal, where the logarithm of a number of crystals is taken
 
 
