@@ -10,13 +10,15 @@ if TYPE_CHECKING:
     from gfnmat.flow.gflownet import GFlowNet
     from gfnmat.space.candidates import Candidates
     from gfnmat.space.composition import CompositionSpace
+    from gfnmat.space.crystal import CrystalSpace
 
-__all__ = ["Campaign", "Candidates", "CompositionSpace", "GFlowNet"]
+__all__ = ["Campaign", "Candidates", "CompositionSpace", "CrystalSpace", "GFlowNet"]
 
 _HOMES = {
     "Campaign": "gfnmat.campaign.campaign",
     "Candidates": "gfnmat.space.candidates",
     "CompositionSpace": "gfnmat.space.composition",
+    "CrystalSpace": "gfnmat.space.crystal",
     "GFlowNet": "gfnmat.flow.gflownet",
 }
 

@@ -205,7 +205,7 @@ def export(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A folder, instead of the campaign's.")] = None,
     store: StoreUrl = None,
 ) -> None:
-    """Write measurements and Pareto set as CSV or JSON, structures as CIF."""
+    """Write measurements and Pareto set (csv, json), and structures (cif; extxyz and ase: one file of all)."""
     from gfnmat.report.export import export as write
 
     with user_input():
@@ -295,6 +295,7 @@ def _echo_json(frame: pd.DataFrame) -> None:
 
 
 def _show(frame: pd.DataFrame, title: str | None = None) -> None:
+    frame = frame.drop(columns="key", errors="ignore")  # too long for a screen
     show_table([str(column) for column in frame.columns], frame.to_dict("records"), title)
 
 
@@ -308,7 +309,7 @@ def _show_pareto(campaign: Campaign, best: pd.DataFrame, limit: int | None = Non
     shown = best if limit is None else best.head(limit)
     if len(shown) < len(best):
         title += f", {len(shown)} of {len(best)}"
-    fixed = {"id", "formula", "round"}
+    fixed = {"id", "formula", "space_group", "key", "round"}
     _show(shown.rename(columns={name: label(name) for name in best.columns if name not in fixed}), title)
 
 

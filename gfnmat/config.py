@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -22,10 +22,10 @@ class ConfigError(ValueError):
 
 
 class SpaceConfig(Value):
-    """What may be built; see `gfnmat.CompositionSpace` for the meaning of each field."""
+    """What may be built, whatever its kind."""
 
-    kind: Literal["composition"] = "composition"
-    elements: tuple[str, ...] = Field(min_length=1)
+    kind: str
+    elements: tuple[str, ...] = ()
     n_elements: tuple[int, int] = (2, 3)
     n_atoms: tuple[int, int] = (2, 12)
     chemistry: Literal["ionic", "any"] = "ionic"
@@ -33,6 +33,49 @@ class SpaceConfig(Value):
     forbid: tuple[str, ...] = ()
     consensus: int = 3
     commonality: Literal["low", "medium", "high", "main"] | Annotated[float, Field(ge=0, le=100)] = "low"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the space is built with."""
+        return self.model_dump(exclude={"kind"}, exclude_none=True)
+
+
+class CompositionConfig(SpaceConfig):
+    """Which compositions may be built; see `gfnmat.CompositionSpace` for the meaning of each field."""
+
+    kind: Literal["composition"] = "composition"
+    elements: tuple[str, ...] = Field(min_length=1)
+
+
+class CrystalConfig(SpaceConfig):
+    """Which crystals may be built; see `gfnmat.CrystalSpace` for the meaning of each field.
+
+    Attributes:
+        prototype: a name, or a file, which is looked for beside the campaign file.
+    """
+
+    kind: Literal["crystal"]
+    formula: str | None = None
+    prototype: str | None = None
+    space_groups: tuple[int | str, ...] = ()
+    crystal_systems: tuple[str, ...] = ()
+    point_groups: tuple[Annotated[str, Field(coerce_numbers_to_str=True)], ...] = ()  # YAML reads 222 as a number
+    centrings: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _says_what_to_build_from(self) -> Self:
+        if not self.elements and self.formula is None:
+            raise ValueError("elements is required and missing; name those to build from, or one formula")
+        return self
+
+
+SPACES: dict[str, type[SpaceConfig]] = {"composition": CompositionConfig, "crystal": CrystalConfig}
+
+
+def _kind(space: Any) -> str | None:
+    """The kind of a space as it was given; None for one that is not known."""
+    kind = space.get("kind", "composition") if isinstance(space, Mapping) else getattr(space, "kind", "composition")
+    return kind if isinstance(kind, str) and kind in SPACES else None
 
 
 class ProposerConfig(Value):
@@ -82,7 +125,10 @@ class CampaignConfig(Value):
 
     name: str = Field(default="campaign", pattern=r"^[\w][\w .-]*$")
     seed: int = Field(default=0, ge=0)
-    space: SpaceConfig
+    space: Annotated[
+        Annotated[CompositionConfig, Tag("composition")] | Annotated[CrystalConfig, Tag("crystal")],
+        Discriminator(_kind),
+    ]
     objectives: tuple[Objective, ...] = Field(min_length=1)
     constraints: tuple[Constraint, ...] = ()
     fidelities: tuple[Fidelity, ...] = Field(min_length=1)
@@ -187,26 +233,43 @@ def _plain(value: Any) -> Any:
 
 def _fault(fault: Any, lines: Any) -> str:
     location = [part for part in fault["loc"] if isinstance(part, int) or _is_key(part)]
+    model = _model(location)
+    if location[:1] == ["space"] and len(location) > 1 and location[1] in SPACES:
+        del location[1]  # pydantic names the kind, which is no key of the file
+    if fault["type"] == "union_tag_not_found":
+        location.append("kind")
     line = _line(location, lines)
     place = ".".join(str(part) for part in location) or "campaign"
     prefix = f"line {line}: {place}" if line else place
     if fault["type"] == "extra_forbidden":
-        allowed = _allowed_keys(location[:-1])
-        nearest = get_close_matches(str(location[-1]), allowed, n=1)
-        hint = f"; did you mean {nearest[0]}?" if nearest else ""
+        allowed = [name for name in model.model_fields if name != "folder"]
+        hint = _meant(location[-1], allowed) or _kind_that_has(location)
         return f"{prefix} is not a key here; allowed are {', '.join(allowed)}{hint}"
     if fault["type"] == "missing":
         return f"{prefix} is required and missing"
     given = fault.get("input")
     if fault["type"] == "literal_error":
-        words = re.findall(r"'([^']+)'", fault["ctx"]["expected"])
-        nearest = get_close_matches(str(given), words, n=1, cutoff=0.5)
-        hint = f"; did you mean {nearest[0]}?" if nearest else ""
-        return f"{prefix} is {given!r}; allowed are {', '.join(words)}{hint}"
+        return _wrong_word(prefix, given, re.findall(r"'([^']+)'", fault["ctx"]["expected"]))
+    if fault["type"] == "union_tag_not_found":
+        return _wrong_word(prefix, given["kind"], list(SPACES))
     message = fault["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if isinstance(given, (Mapping, list, tuple)) or given is None or isinstance(given, Value):
         return f"{prefix}: {message}"
     return f"{prefix} is {given!r}: {message[0].lower()}{message[1:]}"
+
+
+def _wrong_word(prefix: str, given: Any, words: Sequence[str]) -> str:
+    return f"{prefix} is {given!r}; allowed are {', '.join(words)}{_meant(given, words, cutoff=0.5)}"
+
+
+def _meant(given: Any, words: Sequence[str], cutoff: float = 0.6) -> str:
+    nearest = get_close_matches(str(given), words, n=1, cutoff=cutoff)
+    return f"; did you mean {nearest[0]}?" if nearest else ""
+
+
+def _kind_that_has(location: Sequence[str | int]) -> str:
+    kinds = [kind for kind, model in SPACES.items() if location[0] == "space" and location[-1] in model.model_fields]
+    return f"; it goes with kind: {kinds[0]}" if kinds else ""
 
 
 def _is_key(part: Any) -> bool:
@@ -230,7 +293,6 @@ def _line(location: Sequence[str | int], lines: Any) -> int | None:
 
 
 _PARTS: dict[str, type[Value]] = {
-    "space": SpaceConfig,
     "objectives": Objective,
     "constraints": Constraint,
     "fidelities": Fidelity,
@@ -241,6 +303,10 @@ _PARTS: dict[str, type[Value]] = {
 }
 
 
-def _allowed_keys(parents: Sequence[str | int]) -> list[str]:
-    model = _PARTS.get(str(parents[0]), CampaignConfig) if parents else CampaignConfig
-    return [name for name in model.model_fields if name != "folder"]
+def _model(location: Sequence[str | int]) -> type[Value]:
+    """The model that the last part of a location is a field of."""
+    if len(location) < 2:
+        return CampaignConfig
+    if location[0] == "space":
+        return SPACES.get(str(location[1]), SpaceConfig)
+    return _PARTS.get(str(location[0]), CampaignConfig)

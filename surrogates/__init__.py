@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from surrogates.crystal_features import CrystalFeatures
     from surrogates.diagnostics import Diagnosis, LeaveOneOut, assess, crps_gaussian, diagnose, leave_one_out
     from surrogates.interface import Prediction, Surrogate
     from surrogates.magpie import MagpieFeatures
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KINDS",
+    "CrystalFeatures",
     "Diagnosis",
     "LeaveOneOut",
     "MagpieFeatures",
@@ -36,6 +38,7 @@ __all__ = [
 
 _HOME = {
     "KINDS": "registry",
+    "CrystalFeatures": "crystal_features",
     "Diagnosis": "diagnostics",
     "LeaveOneOut": "diagnostics",
     "MagpieFeatures": "magpie",

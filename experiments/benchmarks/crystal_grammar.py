@@ -3,9 +3,9 @@
     python experiments/benchmarks/crystal_grammar.py [--samples 100000] [--seed 0]
 
 The space is a hard one: ten elements, up to five kinds, up to 20 atoms in the primitive cell, all 230 groups.
-The sampler is untrained. Rates are of one process on one thread, at batch 512, the median of five. Every sample is decoded
-and compared with its sentence: the formula, neutrality by SMACT with pinned options, and symmetry: the operations of the
-sentence's space group are looked for among those that spglib finds in the structure.
+The sampler is untrained. Rates are of one process on one thread, at batch 512, the median of five. Every sample is
+decoded and compared with its sentence: the formula, neutrality by SMACT with pinned options, and symmetry: the
+operations of the sentence's space group are looked for among those that spglib finds in the structure.
 """
 
 from __future__ import annotations

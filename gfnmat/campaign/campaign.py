@@ -2,91 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 from gfnmat.campaign import frames
+from gfnmat.campaign.evaluation import Evaluator
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.history import History
 from gfnmat.campaign.ladder import Ladder
 from gfnmat.campaign.planner import Plan, Planner
+from gfnmat.campaign.progress import Progress, Status
 from gfnmat.campaign.provenance import provenance
-from gfnmat.campaign.records import Answer, Suggestion
+from gfnmat.campaign.records import Measurement, Suggestion
 from gfnmat.campaign.results import answers_from
 from gfnmat.campaign.sql_store import SqlStore
-from gfnmat.campaign.store import AlreadyToldError, Store, StoreError
+from gfnmat.campaign.store import Store, StoreError
 from gfnmat.config import CampaignConfig, ConfigError, ProposerConfig, load
 from gfnmat.problem import Problem
 from gfnmat.proposers.proposer import Proposer
-from gfnmat.space.composition import CompositionSpace
+from gfnmat.space.design_space import DesignSpace
+from gfnmat.space.spaces import build_space
 from oracles import PROPERTIES
 
 if TYPE_CHECKING:
     import pandas as pd
     from pymatgen.core import Structure
-
-BATCH = 8  # materials given to an oracle at once: what an interruption can cost
-ATTEMPTS = 3
-
-
-class EvaluationError(ValueError):
-    """An oracle that fails for every material of a batch; the message is for the user."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a running campaign stands.
-
-    Attributes:
-        round, rounds: the present round from 0, and the most there may be.
-        phase: `learn`, `propose`, `select` or `evaluate`.
-        spent, budget: cost.
-        evaluations: answers so far, over all rounds.
-        planned, done: evaluations of this round.
-        best: the best so far, for a person.
-    """
-
-    round: int
-    rounds: int | None
-    phase: str
-    spent: float
-    budget: float
-    evaluations: int
-    planned: int
-    done: int
-    best: str
-
-
-@dataclass(frozen=True)
-class Status:
-    """Where a campaign stands.
-
-    Attributes:
-        rounds_done, rounds: rounds planned so far, and the most there may be.
-        spent, budget: cost.
-        outstanding: suggestions whose results are awaited.
-        counts: by fidelity, how many measurements have each status.
-        finished: whether the loop has nothing left to do.
-        store: its URL.
-        best: properties of the best feasible measurement by the first objective; None while there is none.
-    """
-
-    name: str
-    rounds_done: int
-    rounds: int | None
-    spent: float
-    budget: float
-    outstanding: int
-    counts: dict[str, dict[str, int]]
-    finished: bool
-    store: str
-    best: dict[str, float] | None
 
 
 class Campaign:
@@ -102,6 +45,7 @@ class Campaign:
         self._ladder = Ladder(self.problem, config.folder)
         self._goals = Goals(self.problem)
         self._store = store
+        self._evaluator = Evaluator(self._ladder, store)
         self._proposer = _proposer(config.proposer, self.space, config.seed)
         self._planner = Planner(config, self._goals, self._proposer, self.space, self._ladder.screens)
         if (kept := store.open(config.name, config.kept, provenance())) is not None:
@@ -164,8 +108,9 @@ class Campaign:
             fidelity: the rung to suggest for; None leaves the choice open.
 
         Returns:
-            One row a suggestion: id, formula, fidelity, cost, mean and sd of each property (predicted at the target;
-            NaN while nothing is known), why. Fewer than n rows if the budget or the space gives no more.
+            One row a suggestion: id, formula (of crystals also space_group and key), fidelity, cost, mean and sd of
+            each property (predicted at the target; NaN while nothing is known), why. Fewer than n rows if the budget
+            or the space gives no more.
         """
         if n < 1:
             raise ValueError(f"n is {n}; ask for at least one suggestion.")
@@ -176,11 +121,11 @@ class Campaign:
             rung = self.problem.target_rung  # nothing tells the rungs apart yet
         plan = self._planner.plan(history, n=n, round_number=number, only_rung=rung)
         issued = self._issue(plan, number, asked=True)
-        return frames.suggestions_frame(issued, self._fidelity_names, self.problem.properties)
+        return self._frame(issued)
 
     def outstanding(self) -> pd.DataFrame:
         """What was suggested and has no result yet, with the columns of `ask`."""
-        return frames.suggestions_frame(self._history().outstanding, self._fidelity_names, self.problem.properties)
+        return self._frame(self._history().outstanding)
 
     def tell(self, results: pd.DataFrame | Sequence[Mapping[str, Any]], correct: bool = False) -> int:
         """Keeps results; returns how many were new. Telling the same again changes nothing.
@@ -198,23 +143,43 @@ class Campaign:
         return self._store.tell(answers_from(results, issued, self._ladder.all_properties), correct=correct)
 
     def measurements(self) -> pd.DataFrame:
-        """Everything that came back: id, formula, fidelity, status, cost, round, each property, seconds, error."""
-        return frames.measurements_frame(self._store.measurements(), self._fidelity_names, self._ladder.all_properties)
+        """Everything that came back: id, formula, fidelity, status, cost, round, each property, seconds, error.
+
+        Of crystals also space_group and key (as they were proposed), and duplicate_of: the measurement at the target
+        in which this material was measured before.
+        """
+        return frames.measurements_frame(
+            self._history(), self._fidelity_names, self._ladder.all_properties, self._has_crystals
+        )
 
     def pareto(self) -> pd.DataFrame:
         """The measurements at the target that meet the constraints and that no other one beats.
 
-        One row a material: id, formula, one column a property, round.
+        One row a material: id, formula (of crystals also space_group and key), one column a property, round.
         """
         best = self._history().best()
-        return frames.pareto_frame(best, self._ladder.properties(self.problem.target_rung))
+        return frames.pareto_frame(best, self._ladder.properties(self.problem.target_rung), self._has_crystals)
 
-    def structures(self) -> dict[str, Structure]:
-        """Formula to the structure that the highest fidelity judged."""
-        structures = self._store.structures()
-        done = [m.suggestion for m in self._history().answered if m.suggestion.id in structures]
-        by_rung = sorted(done, key=lambda suggestion: suggestion.choice.rung)
-        return {suggestion.choice.formula: structures[suggestion.id] for suggestion in by_rung}
+    def structures(self, which: Literal["judged", "proposed"] = "judged") -> dict[str, Structure]:
+        """One structure a candidate, by formula, or by formula and number (`TiO2-17`) for crystals.
+
+        Args:
+            which: as the highest fidelity judged it (relaxed, where that relaxes), or as it was proposed; of
+                compositions, which are proposed without structure, there is none proposed. A crystal that was judged
+                has the same number in both.
+        """
+        judged = self.numbered_structures()
+        kept = judged if which == "judged" else self.numbered_structures(which)
+        by_worth = sorted(self._store.suggestions(), key=lambda s: (s.id in judged, s.choice.rung))
+        chosen = {suggestion.choice.key: suggestion for suggestion in by_worth}.values()
+        name = "{0.choice.formula}-{0.id}" if self._has_crystals else "{0.choice.formula}"
+        return {name.format(suggestion): kept[suggestion.id] for suggestion in chosen if suggestion.id in kept}
+
+    def numbered_structures(self, which: Literal["judged", "proposed"] = "judged") -> dict[int, Structure]:
+        """Every structure that some fidelity judged, or that was proposed, by the suggestion's number."""
+        if which == "proposed":
+            return self._store.proposed_structures()
+        return self._store.structures([m.suggestion.id for m in self._history().answered])
 
     def rounds(self) -> pd.DataFrame:
         """One row a round of the loop: evaluations, spent, and the fields of `RoundRecord`."""
@@ -238,12 +203,17 @@ class Campaign:
             counts=counts,
             finished=not history.outstanding and self._end(history, number) is not None,
             store=self._store.url,
-            best=dict(best[1]) if best else None,
+            best=dict(best.answer.values) if best else None,
         )
 
     def provenance(self) -> dict[str, str]:
         """What the campaign was started with: versions, platform, time."""
         return {**self._store.provenance(), "seed": str(self.config.seed)}
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """The properties that decide, then everything else that some fidelity answers."""
+        return self._ladder.all_properties
 
     @property
     def store_url(self) -> str:
@@ -253,6 +223,13 @@ class Campaign:
     @property
     def _fidelity_names(self) -> list[str]:
         return [fidelity.name for fidelity in self.config.fidelities]
+
+    @property
+    def _has_crystals(self) -> bool:
+        return self.config.space.kind == "crystal"
+
+    def _frame(self, suggestions: Sequence[Suggestion]) -> pd.DataFrame:
+        return frames.suggestions_frame(suggestions, self._fidelity_names, self.problem.properties, self._has_crystals)
 
     def _history(self) -> History:
         return History(self._goals, self._store.suggestions(), self._store.measurements())
@@ -275,43 +252,10 @@ class Campaign:
         return self._store.issue(plan.choices, self._fidelity_names, record, state, number, asked=asked)
 
     def _evaluate_outstanding(self, tell_of: Callable[[Progress], None]) -> None:
-        """Evaluates what the loop issued and has no answer for; each batch is kept before the next begins."""
+        """Evaluates what the loop issued and has no answer for."""
         while waiting := [s for s in self._history().outstanding if not s.asked]:
-            by_rung = groupby(sorted(waiting, key=lambda s: (s.choice.rung, s.id)), key=lambda s: s.choice.rung)
-            for rung, of_rung in by_rung:
-                for batch in _batches(list(of_rung)):
-                    self._evaluate(rung, batch)
-                    tell_of(self._where(self._history(), batch[0].round, "evaluate"))
-
-    def _evaluate(self, rung: int, batch: Sequence[Suggestion]) -> None:
-        ids = [suggestion.id for suggestion in batch]
-        if len(batch) == 1 and batch[0].attempts >= ATTEMPTS:
-            self._keep({ids[0]: Answer("retryable", error=f"given up after {ATTEMPTS} attempts that did not end")})
-            return
-        self._store.count_attempt(ids)
-        try:
-            answers = self._ladder.evaluate(rung, [suggestion.choice.formula for suggestion in batch])
-            if len(batch) > 1 and all(answer.status == "retryable" for answer in answers):
-                raise EvaluationError(
-                    f"{self._fidelity_names[rung]} failed for every one of {len(batch)} materials: {answers[0].error}. "
-                    "They stay outstanding; once that is put right, the same command tries them again."
-                )
-        except (KeyboardInterrupt, EvaluationError):
-            self._store.count_attempt(ids, by=-1)
-            raise
-        self._keep(
-            {
-                suggestion.id: answer
-                for suggestion, answer in zip(batch, answers, strict=True)
-                if answer.status != "retryable" or suggestion.attempts + 1 >= ATTEMPTS
-            }
-        )
-
-    def _keep(self, answers: Mapping[int, Answer]) -> None:
-        """Tells the store one by one: what a person has told meanwhile stands."""
-        for number, answer in answers.items():
-            with suppress(AlreadyToldError):
-                self._store.tell({number: answer})
+            for batch in self._evaluator.evaluate(waiting):
+                tell_of(self._where(self._history(), batch[0].round, "evaluate"))
 
     def _where(self, history: History, number: int, phase: str) -> Progress:
         waiting = {suggestion.id for suggestion in history.outstanding}
@@ -328,33 +272,20 @@ class Campaign:
             best=self._best_text(history),
         )
 
-    def _leader(self, history: History) -> tuple[str, Mapping[str, float]] | None:
-        """Formula and values of the best feasible measurement by the first objective."""
+    def _leader(self, history: History) -> Measurement | None:
+        """The best feasible measurement by the first objective."""
         best = history.best()
-        if not best:
-            return None
-        leader = int(self._goals.utilities(history.values(best))[:, 0].argmax())
-        return best[leader].suggestion.choice.formula, best[leader].answer.values
+        return best[int(self._goals.utilities(history.values(best))[:, 0].argmax())] if best else None
 
     def _best_text(self, history: History) -> str:
         if (leader := self._leader(history)) is None:
             return "none yet"
-        formula, values = leader
+        values = leader.answer.values
         parts = []
         for objective in self.problem.objectives:
             unit = PROPERTIES[objective.property].unit if objective.property in PROPERTIES else ""
             parts.append(f"{objective.property} {values[objective.property]:.3g} {unit}".strip())
-        return f"{', '.join(parts)} ({formula})"
-
-
-def _batches(waiting: Sequence[Suggestion]) -> Iterator[Sequence[Suggestion]]:
-    """Batches of those not tried yet; then one by one those whose attempt did not end, so that none costs another."""
-    fresh = [suggestion for suggestion in waiting if suggestion.attempts == 0]
-    for start in range(0, len(fresh), BATCH):
-        yield fresh[start : start + BATCH]
-    for suggestion in waiting:
-        if suggestion.attempts:
-            yield [suggestion]
+        return f"{', '.join(parts)} ({leader.suggestion.choice.material})"
 
 
 def _check_same_campaign(url: str, name: str, kept: Mapping[str, Any], config: CampaignConfig) -> None:
@@ -369,15 +300,17 @@ def _check_same_campaign(url: str, name: str, kept: Mapping[str, Any], config: C
         )
 
 
-def _space(config: CampaignConfig) -> CompositionSpace:
-    settings = config.space.model_dump(exclude={"kind"})
+def _space(config: CampaignConfig) -> DesignSpace:
+    settings = config.space.settings
+    if (prototype := settings.get("prototype")) and (beside := config.folder / prototype).is_file():
+        settings["prototype"] = str(beside)
     try:
-        return CompositionSpace(**settings)
+        return build_space(config.space.kind, **settings)
     except ValueError as error:
         raise ConfigError(f"space: {error}") from None
 
 
-def _proposer(config: ProposerConfig, space: CompositionSpace, seed: int) -> Proposer:
+def _proposer(config: ProposerConfig, space: DesignSpace, seed: int) -> Proposer:
     if config.kind == "random":
         from gfnmat.proposers.random import RandomProposer
 

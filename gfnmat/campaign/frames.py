@@ -7,16 +7,16 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from gfnmat.campaign.history import History
-from gfnmat.campaign.records import Measurement, RoundRecord, Suggestion
+from gfnmat.campaign.records import Choice, Measurement, RoundRecord, Suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def suggestions_frame(
-    suggestions: Sequence[Suggestion], fidelities: Sequence[str], properties: Sequence[str]
+    suggestions: Sequence[Suggestion], fidelities: Sequence[str], properties: Sequence[str], crystals: bool
 ) -> pd.DataFrame:
-    """One row a suggestion: id, formula, fidelity, cost, mean and sd of each property, why."""
+    """One row a suggestion: id, names (see `_names`), fidelity, cost, mean and sd of each property, why."""
     import pandas as pd
 
     def row(suggestion: Suggestion) -> dict[str, Any]:
@@ -26,52 +26,67 @@ def suggestions_frame(
             for name in properties
             for kind, values in (("mean", choice.means), ("sd", choice.sds))
         }
-        head = {"id": suggestion.id, "formula": choice.formula, "fidelity": fidelities[choice.rung]}
+        head = {"id": suggestion.id, **_names(choice), "fidelity": fidelities[choice.rung]}
         return {**head, "cost": choice.cost, **predictions, "why": choice.why}
 
-    columns = ["id", "formula", "fidelity", "cost"]
+    columns = ["id", *_name_columns(crystals), "fidelity", "cost"]
     columns += [f"{name}_{kind}" for name in properties for kind in ("mean", "sd")] + ["why"]
     return pd.DataFrame([row(s) for s in suggestions], columns=columns)
 
 
+def _name_columns(crystals: bool) -> list[str]:
+    return ["formula", "space_group", "key"] if crystals else ["formula"]
+
+
+def _names(choice: Choice) -> dict[str, Any]:
+    """What a candidate is called: its formula; of a crystal also the symbol of its space group, and its key."""
+    return {"formula": choice.formula, "space_group": choice.space_group, "key": choice.key}
+
+
 def measurements_frame(
-    measurements: Sequence[Measurement], fidelities: Sequence[str], properties: Sequence[str]
+    history: History, fidelities: Sequence[str], properties: Sequence[str], crystals: bool
 ) -> pd.DataFrame:
-    """One row a measurement: id, formula, fidelity, status, cost, round, each property, seconds, error."""
+    """One row a measurement: id, names, fidelity, status, cost, round, each property, seconds, error.
+
+    Of crystals also `duplicate_of`: the first measurement at the target of the same material; NA for that itself.
+    """
     import pandas as pd
 
     rows = [
         {
             "id": m.suggestion.id,
-            "formula": m.suggestion.choice.formula,
+            **_names(m.suggestion.choice),
             "fidelity": fidelities[m.suggestion.choice.rung],
             "status": m.answer.status,
             "cost": m.suggestion.choice.cost,
             "round": m.suggestion.round,
             **{name: m.answer.values.get(name, float("nan")) for name in properties},
+            "duplicate_of": history.duplicates.get(m.suggestion.id),
             "seconds": m.answer.seconds,
             "error": m.answer.error,
         }
-        for m in measurements
+        for m in history.measurements
     ]
-    columns = ["id", "formula", "fidelity", "status", "cost", "round", *properties, "seconds", "error"]
-    return pd.DataFrame(rows, columns=columns)
+    columns = ["id", *_name_columns(crystals), "fidelity", "status", "cost", "round", *properties]
+    columns += ["duplicate_of"] if crystals else []
+    frame = pd.DataFrame(rows, columns=[*columns, "seconds", "error"])
+    return frame.astype({"duplicate_of": "Int64"}) if crystals else frame
 
 
-def pareto_frame(best: Sequence[Measurement], properties: Sequence[str]) -> pd.DataFrame:
-    """One row a material that no other one beats: id, formula, each property, round."""
+def pareto_frame(best: Sequence[Measurement], properties: Sequence[str], crystals: bool) -> pd.DataFrame:
+    """One row a material that no other one beats: id, names, each property, round."""
     import pandas as pd
 
     rows = [
         {
             "id": m.suggestion.id,
-            "formula": m.suggestion.choice.formula,
+            **_names(m.suggestion.choice),
             **{name: m.answer.values.get(name, float("nan")) for name in properties},
             "round": m.suggestion.round,
         }
         for m in best
     ]
-    return pd.DataFrame(rows, columns=["id", "formula", *properties, "round"])
+    return pd.DataFrame(rows, columns=["id", *_name_columns(crystals), *properties, "round"])
 
 
 def rounds_frame(records: Sequence[RoundRecord], history: History) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -45,9 +46,23 @@ class History:
         """`n x properties` float64 in the properties' units; NaN where a measurement does not answer."""
         return values_of([m.answer.values for m in measurements], self.goals.problem.properties)
 
+    @cached_property
+    def duplicates(self) -> dict[int, int]:
+        """Number of each measurement of `at_target` whose material has one with a lower number, to the lowest."""
+        links = {m.suggestion.id: m.answer.duplicate_of for m in self.measurements}
+        first: dict[int, int] = {}
+        found = {}
+        for number in sorted(m.suggestion.id for m in self.at_target()):
+            origin = number
+            while (earlier := links.get(origin)) is not None:
+                origin = earlier
+            if first.setdefault(origin, number) != number:
+                found[number] = first[origin]
+        return found
+
     def feasible_at_target(self) -> list[Measurement]:
-        """Those of `at_target` that meet the constraints."""
-        judged = self.at_target()
+        """Those of `at_target` that meet the constraints, each material once: by what its first measurement says."""
+        judged = [m for m in self.at_target() if m.suggestion.id not in self.duplicates]
         met = self.goals.meets_constraints(self.values(judged)).tolist()
         return [m for m, meets in zip(judged, met, strict=True) if meets]
 
@@ -86,12 +101,12 @@ class History:
         row = {key: index for index, key in enumerate(pool.keys)}
         open_pairs = torch.ones(len(pool), n_rungs, dtype=torch.bool)
         for suggestion in self.suggestions:
-            if suggestion.id not in withdrawn and suggestion.choice.formula in row:
-                open_pairs[row[suggestion.choice.formula], suggestion.choice.rung] = False
+            if suggestion.id not in withdrawn and suggestion.choice.key in row:
+                open_pairs[row[suggestion.choice.key], suggestion.choice.rung] = False
         for measurement in self.measurements:
             choice = measurement.suggestion.choice
-            if measurement.answer.status == "infeasible" and choice.formula in row:
-                open_pairs[row[choice.formula], choice.rung :] = False
+            if measurement.answer.status == "infeasible" and choice.key in row:
+                open_pairs[row[choice.key], choice.rung :] = False
         return open_pairs
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -51,25 +51,29 @@ class Ladder:
 
     @property
     def screens(self) -> tuple[Callable[[Candidates], Tensor], ...]:
-        """One a rung: whether its oracle can answer each candidate at all, `n` booleans; costs nothing."""
+        """One a rung: whether its oracle can answer each candidate at all, `n` booleans; costs nothing.
+
+        What `Screening` says of one crystal of a formula holds for all of them, so that few structures are built.
+        """
         return tuple(partial(self._admits, rung) for rung in range(len(self._oracles)))
 
     def _admits(self, rung: int, candidates: Candidates) -> Tensor:
         oracle, known = self._oracles[rung], self._admitted[rung]
         if not isinstance(oracle, Screening):
             return torch.ones(len(candidates), dtype=torch.bool)
-        keys = candidates.keys
-        unknown = [index for index, key in enumerate(keys) if key not in known]
-        answers = oracle.admits([candidates.compositions[index] for index in unknown])
-        known.update((keys[index], admits) for index, admits in zip(unknown, answers, strict=True))
-        return torch.tensor([known[key] for key in keys], dtype=torch.bool)
+        formulas = candidates.formulas
+        first: dict[str, int] = {}
+        for index, formula in enumerate(formulas):
+            if formula not in known:
+                first.setdefault(formula, index)
+        if first:
+            answers = oracle.admits(candidates[list(first.values())].materials)
+            known.update(zip(first, answers, strict=True))
+        return torch.tensor([known[formula] for formula in formulas], dtype=torch.bool)
 
-    def evaluate(self, rung: int, formulas: Sequence[str]) -> list[Answer]:
-        """One answer a formula, in order."""
-        from pymatgen.core import Composition
-
-        evaluations = self._oracles[rung].evaluate([Composition(formula) for formula in formulas])
-        return [_answer(evaluation) for evaluation in evaluations]
+    def evaluate(self, rung: int, candidates: Candidates) -> list[Answer]:
+        """One answer a candidate, in order."""
+        return [_answer(evaluation) for evaluation in self._oracles[rung].evaluate(candidates.materials)]
 
 
 def _built(fidelity: Fidelity, problem: Problem, folder: Path) -> Oracle:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from time import perf_counter
 
@@ -14,6 +14,7 @@ from torch import Tensor
 
 import surrogates
 from gfnmat.campaign.acquisition import Pick, select
+from gfnmat.campaign.features import features_of
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.history import History
 from gfnmat.campaign.records import Choice, RoundRecord, Suggestion
@@ -22,8 +23,9 @@ from gfnmat.config import CampaignConfig
 from gfnmat.proposers.proposer import Proposer
 from gfnmat.proposers.random import RandomProposer
 from gfnmat.space.candidates import Candidates
-from gfnmat.space.composition import CompositionSpace
-from surrogates import MagpieFeatures, MultiFidelityGP, Surrogate
+from gfnmat.space.design_space import DesignSpace
+from gfnmat.space.wyckoff import load_wyckoff_tables
+from surrogates import MultiFidelityGP, Surrogate
 
 N_REFERENCE = 1000
 Screen = Callable[[Candidates], Tensor]
@@ -52,7 +54,7 @@ class Planner:
     config: CampaignConfig
     goals: Goals
     proposer: Proposer
-    space: CompositionSpace
+    space: DesignSpace
     screens: Sequence[Screen]
 
     @cached_property
@@ -117,15 +119,14 @@ class Planner:
             return None
         say("learn")
         answered = history.answered
-        features = MagpieFeatures(dtype=torch.float64)
         surrogate = surrogates.build(
             self.config.surrogate.kind,
             n_fidelities=len(self.config.fidelities),
             n_properties=len(self.goals.problem.properties),
-            reference=features(self._reference.counts),
+            reference=features_of(self._reference),
         )
         surrogate.fit(
-            features(Candidates.of([m.suggestion.choice.formula for m in answered]).counts),
+            features_of(Candidates.of_keys([m.suggestion.choice.key for m in answered])),
             torch.tensor([m.suggestion.choice.rung for m in answered]),
             history.values(answered),
         )
@@ -133,7 +134,7 @@ class Planner:
         scale = Scale.of(self.goals.utilities(history.values(feasible if len(feasible) > 1 else judged)))
         reward = SurrogateReward(
             surrogate=surrogate,
-            features=features,
+            features=features_of,
             goals=self.goals,
             scale=scale,
             preferences=draw_preferences(len(self.goals.problem.objectives), seed),
@@ -141,14 +142,14 @@ class Planner:
             screen=self.screens[-1],
         )
         coverage, rank_correlation = _trust(surrogate, target=self.goals.problem.target_rung)
-        return Learned(surrogate, features, scale, reward, coverage, rank_correlation)
+        return Learned(surrogate, scale, reward, coverage, rank_correlation)
 
     def _pool(self, proposed: Candidates, history: History, with_known: bool) -> Candidates:
         """What the oracles can answer of the proposals and of what was measured below the target."""
         batches = [proposed]
         if with_known and history.answered:
-            known = dict.fromkeys(m.suggestion.choice.formula for m in history.answered)
-            batches.append(Candidates.of(list(known)))
+            known = dict.fromkeys(m.suggestion.choice.key for m in history.answered)
+            batches.append(Candidates.of_keys(list(known)))
         pool = Candidates.concatenate(batches).distinct()
         return pool[self.screens[-1](pool)]
 
@@ -163,15 +164,15 @@ class Planner:
         reserve: float,
         seed: int,
     ) -> tuple[Choice, ...]:
-        features = learned.features(pool.counts)
+        features = features_of(pool)
         picks = select(
             surrogate=learned.surrogate,
             goals=self.goals,
             scale=learned.scale,
             pool=features,
             open_pairs=open_pairs,
-            measured=learned.features_of([m.suggestion for m in history.at_target()]),
-            pending=learned.features_of(history.outstanding),
+            measured=_features_suggested([m.suggestion for m in history.at_target()], like=features),
+            pending=_features_suggested(history.outstanding, like=features),
             costs=[fidelity.cost for fidelity in self.config.fidelities],
             n=n,
             budget=budget,
@@ -183,13 +184,10 @@ class Planner:
         prediction = learned.surrogate.predict(features[[pick.index for pick in picks]])
         properties = self.goals.problem.properties
         return tuple(
-            Choice(
-                formula=pool.keys[pick.index],
-                rung=pick.rung,
-                cost=self.config.fidelities[pick.rung].cost,
+            replace(
+                self._choice(pool[pick.index], pick.rung, self._reason(pick)),
                 means=dict(zip(properties, mean.tolist(), strict=True)),
                 sds=dict(zip(properties, sd.tolist(), strict=True)),
-                why=self._reason(pick),
             )
             for pick, mean, sd in zip(picks, prediction.mean, prediction.sd, strict=True)
         )
@@ -202,8 +200,22 @@ class Planner:
         return f"{improvement} at the target, of which {fidelity.name} tells {pick.share:.0%} at cost {fidelity.cost:g}"
 
     def _choices(self, pool: Candidates, pairs: Sequence[tuple[int, int]], why: str) -> tuple[Choice, ...]:
-        fidelities = self.config.fidelities
-        return tuple(Choice(pool.keys[i], rung, fidelities[rung].cost, {}, {}, why) for i, rung in pairs)
+        return tuple(self._choice(pool[index], rung, why) for index, rung in pairs)
+
+    def _choice(self, candidate: Candidates, rung: int, why: str) -> Choice:
+        """The choice of one candidate at a rung, without predictions."""
+        crystals = candidate.crystals
+        return Choice(
+            key=candidate.keys[0],
+            formula=candidate.formulas[0],
+            rung=rung,
+            cost=self.config.fidelities[rung].cost,
+            means={},
+            sds={},
+            why=why,
+            space_group=None if crystals is None else load_wyckoff_tables().symbol[int(crystals.group) - 1],
+            structure=None if crystals is None else candidate.structures[0],
+        )
 
     def _at_random(
         self, pool: Candidates, open_pairs: Tensor, n: int, budget: float, only_rung: int | None
@@ -243,15 +255,17 @@ class Learned:
     """What one round learned."""
 
     surrogate: Surrogate
-    features: MagpieFeatures
     scale: Scale
     reward: SurrogateReward
     coverage: float | None
     rank_correlation: float | None
 
-    def features_of(self, suggestions: Sequence[Suggestion]) -> Tensor:
-        """Features of the suggested candidates, `n x d`."""
-        return self.features(Candidates.of([s.choice.formula for s in suggestions]).counts)
+
+def _features_suggested(suggestions: Sequence[Suggestion], like: Tensor) -> Tensor:
+    """Features of the suggested candidates, as wide as `like`, `n x d`."""
+    if not suggestions:
+        return like[:0]
+    return features_of(Candidates.of_keys([suggestion.choice.key for suggestion in suggestions]))
 
 
 def _trust(surrogate: Surrogate, target: int) -> tuple[float | None, float | None]:

@@ -18,19 +18,31 @@ class Choice:
     """A candidate picked for evaluation at a fidelity, before it has a number.
 
     Attributes:
-        formula: the candidate's key.
+        key: what tells the candidate from all others; see `Candidates.keys`.
+        formula: its reduced formula; the key of a composition.
         rung: position of the fidelity on the ladder.
         cost: what the evaluation costs.
         means, sds: predictions at the target fidelity by property; empty where nothing was known yet.
         why: the reason for the choice, for a person.
+        space_group: symbol of a crystal's space group; None for a composition.
+        structure: a crystal as it is proposed; None for a composition, and for a choice that was read from a store,
+            which gives structures when they are asked for.
     """
 
+    key: str
     formula: str
     rung: int
     cost: float
     means: Mapping[str, float]
     sds: Mapping[str, float]
     why: str
+    space_group: str | None = None
+    structure: Structure | None = None
+
+    @property
+    def material(self) -> str:
+        """The material for a person: the formula, and the space group of a crystal."""
+        return self.formula if self.space_group is None else f"{self.formula} {self.space_group}"
 
 
 @dataclass(frozen=True)
@@ -63,6 +75,7 @@ class Answer:
         structure: the structure that was judged, where there is one.
         seconds: time spent.
         error: what went wrong.
+        duplicate_of: number of an earlier suggestion, which gave the same structure at the target.
     """
 
     status: Status
@@ -71,6 +84,7 @@ class Answer:
     structure: Structure | None = None
     seconds: float = 0.0
     error: str | None = None
+    duplicate_of: int | None = None
 
 
 @dataclass(frozen=True)

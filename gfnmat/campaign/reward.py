@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gfnmat.campaign.goals import Goals
 from gfnmat.space.candidates import Candidates
-from surrogates import MagpieFeatures, Surrogate
+from surrogates import Surrogate
 
 OPTIMISM = 1.0  # standard deviations added to a prediction: what is uncertain may be better than it seems
 N_PREFERENCES = 8
@@ -52,7 +52,7 @@ class SurrogateReward:
 
     Attributes:
         surrogate: predicts `problem.properties`.
-        features: maps counts to the surrogate's features.
+        features: maps candidates to the surrogate's features.
         goals: the problem's objectives and constraints.
         scale: of the utilities measured so far.
         preferences: `preferences x objectives` weights, each row summing to 1.
@@ -61,7 +61,7 @@ class SurrogateReward:
     """
 
     surrogate: Surrogate
-    features: MagpieFeatures
+    features: Callable[[Candidates], Tensor]
     goals: Goals
     scale: Scale
     preferences: Tensor
@@ -70,7 +70,7 @@ class SurrogateReward:
 
     def __call__(self, candidates: Candidates) -> Tensor:
         """Log reward, `n`."""
-        prediction = self.surrogate.predict(self.features(candidates.counts))
+        prediction = self.surrogate.predict(self.features(candidates))
         mean, sd = prediction.mean, prediction.sd
         score = self._scalarised(self.scale.normalised(self.goals.optimistic(mean, OPTIMISM * sd)))
         feasible = self.goals.log_probability_of_meeting(mean, sd).clamp(min=LEAST_LOG_PROBABILITY)

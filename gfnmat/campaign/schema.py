@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, Boolean, Float, ForeignKey, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def now() -> str:
@@ -50,13 +50,16 @@ class SuggestionRow(Base):
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     round: Mapped[int] = mapped_column(Integer, index=True)
+    key: Mapped[str] = mapped_column(Text, index=True)
     formula: Mapped[str] = mapped_column(String(200), index=True)
+    space_group: Mapped[str | None] = mapped_column(String(20), nullable=True)
     fidelity: Mapped[str] = mapped_column(String(100))
     rung: Mapped[int] = mapped_column(Integer)
     cost: Mapped[float] = mapped_column(Float)
     means: Mapped[dict[str, float]] = mapped_column(JSON)
     sds: Mapped[dict[str, float]] = mapped_column(JSON)
     why: Mapped[str] = mapped_column(Text)
+    structure: Mapped[dict[str, Any] | None] = mapped_column(JSON, nullable=True)
     asked: Mapped[bool] = mapped_column(Boolean)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     issued_at: Mapped[str] = mapped_column(String(40), default=now)
@@ -75,5 +78,6 @@ class MeasurementRow(Base):
     structure: Mapped[dict[str, Any] | None] = mapped_column(JSON, nullable=True)
     seconds: Mapped[float] = mapped_column(Float)
     error: Mapped[str | None] = mapped_column(Text, nullable=True)
+    duplicate_of: Mapped[int | None] = mapped_column(Integer, nullable=True)
     told_at: Mapped[str] = mapped_column(String(40), default=now)
     suggestion: Mapped[SuggestionRow] = relationship()

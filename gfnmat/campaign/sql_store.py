@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -26,6 +26,8 @@ from gfnmat.campaign.store import AlreadyToldError, StoreError
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
+
+_WITHOUT_PROPOSED = defer(SuggestionRow.structure, raiseload=True)
 
 
 class SqlStore:
@@ -111,7 +113,7 @@ class SqlStore:
     ) -> list[Suggestion]:
         """Gives each choice a number and reserves its cost; with the round's record, in the same transaction.
 
-        A pair of formula and fidelity that is issued already (and was not withdrawn) is left out.
+        A pair of key and fidelity that is issued already (and was not withdrawn) is left out.
         """
         with self._transaction() as session:
             if record is not None:
@@ -128,7 +130,7 @@ class SqlStore:
             rows = [
                 _suggestion_row(choice, fidelities[choice.rung], round_number, asked)
                 for choice in choices
-                if (choice.formula, choice.rung) not in issued
+                if (choice.key, choice.rung) not in issued
             ]
             session.add_all(rows)
             session.flush()
@@ -138,7 +140,8 @@ class SqlStore:
         """Keeps answers by the suggestion's number, all or none; how many were new.
 
         The same answer again is no change. An answer supersedes one that was withdrawn or that no machine could give,
-        and one that it only completes. One that contradicts is refused, unless it is meant to `correct`.
+        and one that it only completes, whose structure stands. One that contradicts is refused, unless it is meant to
+        `correct`.
 
         Raises:
             StoreError: an unknown number, or an answer that contradicts the one that is kept.
@@ -157,7 +160,10 @@ class SqlStore:
                         f"id {number} has been told already: {kept.status} {kept.values}; the new answer "
                         f"{answer.status} {dict(answer.values)} contradicts it, and nothing was written."
                     )
-                session.add(_measurement_row(number, len(revisions), answer))
+                row = _measurement_row(number, len(revisions), answer)
+                if kept is not None and answer.structure is None and _completes(answer, kept):
+                    row.structure, row.duplicate_of = kept.structure, kept.duplicate_of
+                session.add(row)
                 new += 1
         return new
 
@@ -169,11 +175,12 @@ class SqlStore:
             )
 
     def suggestions(self) -> list[Suggestion]:
-        """Everything that was issued, in order."""
+        """Everything that was issued, in order; the structures are left in the store."""
         if self._unwritten is not None:
             return []
+        query = select(SuggestionRow).options(_WITHOUT_PROPOSED).order_by(SuggestionRow.id)
         with self._session() as session:
-            return [_suggestion(row) for row in session.scalars(select(SuggestionRow).order_by(SuggestionRow.id))]
+            return [_suggestion(row) for row in session.scalars(query)]
 
     def measurements(self) -> list[Measurement]:
         """Everything that came back, in the order of the suggestions; the structures are left in the store."""
@@ -181,24 +188,37 @@ class SqlStore:
             return []
         query = (
             select(MeasurementRow)
-            .options(joinedload(MeasurementRow.suggestion), defer(MeasurementRow.structure, raiseload=True))
+            .options(
+                joinedload(MeasurementRow.suggestion).options(_WITHOUT_PROPOSED),
+                defer(MeasurementRow.structure, raiseload=True),
+            )
             .order_by(MeasurementRow.suggestion_id, MeasurementRow.revision)
         )
         with self._session() as session:
             latest = {row.suggestion_id: row for row in session.scalars(query)}
             return [Measurement(_suggestion(row.suggestion), _answer(row)) for row in latest.values()]
 
-    def structures(self) -> dict[int, Structure]:
-        """The structures that came back, by the suggestion's number."""
+    def structures(self, numbers: Collection[int] | None = None) -> dict[int, Structure]:
+        """The structures that came back, by the suggestion's number; of all suggestions, or of some."""
+        query = select(MeasurementRow.suggestion_id, MeasurementRow.structure).order_by(
+            MeasurementRow.suggestion_id, MeasurementRow.revision
+        )
+        if numbers is not None:
+            query = query.where(MeasurementRow.suggestion_id.in_(numbers))
+        return self._read_structures(query)
+
+    def proposed_structures(self) -> dict[int, Structure]:
+        """The structures as they were proposed, by the suggestion's number; none for compositions."""
+        return self._read_structures(select(SuggestionRow.id, SuggestionRow.structure).order_by(SuggestionRow.id))
+
+    def _read_structures(self, query: Select[Any]) -> dict[int, Structure]:
+        """The structures that a query for pairs of number and structure gives; the last pair of a number counts."""
         if self._unwritten is not None:
             return {}
         from pymatgen.core import Structure
 
-        query = select(MeasurementRow.suggestion_id, MeasurementRow.structure).order_by(
-            MeasurementRow.suggestion_id, MeasurementRow.revision
-        )
         with self._session() as session:
-            latest = {row.suggestion_id: row.structure for row in session.execute(query)}
+            latest: dict[int, Any] = dict(session.execute(query).tuples().all())
         return {number: Structure.from_dict(kept) for number, kept in latest.items() if kept is not None}
 
     def rounds(self) -> list[RoundRecord]:
@@ -273,15 +293,15 @@ def _sqlite_file(url: URL) -> Path | None:
 
 
 def _live_pairs(session: Session) -> set[tuple[str, int]]:
-    """Formula and rung of everything issued and not withdrawn."""
+    """Key and rung of everything issued and not withdrawn."""
     latest: dict[int, str] = {}
     rows = session.execute(
         select(MeasurementRow.suggestion_id, MeasurementRow.status).order_by(MeasurementRow.revision)
     )
     for number, status in rows:
         latest[number] = status
-    issued = session.execute(select(SuggestionRow.id, SuggestionRow.formula, SuggestionRow.rung))
-    return {(formula, rung) for number, formula, rung in issued if latest.get(number) != "withdrawn"}
+    issued = session.execute(select(SuggestionRow.id, SuggestionRow.key, SuggestionRow.rung))
+    return {(key, rung) for number, key, rung in issued if latest.get(number) != "withdrawn"}
 
 
 def _latest_first(number: int) -> Select[MeasurementRow]:
@@ -289,29 +309,34 @@ def _latest_first(number: int) -> Select[MeasurementRow]:
 
 
 def _supersedes(answer: Answer, kept: MeasurementRow) -> bool:
-    if kept.status in ("withdrawn", "retryable"):
-        return True
-    completes = kept.values.items() <= dict(answer.values).items()
-    return kept.status == answer.status == "done" and completes
+    return kept.status in ("withdrawn", "retryable") or _completes(answer, kept)
+
+
+def _completes(answer: Answer, kept: MeasurementRow) -> bool:
+    """Whether an answer says the same as the one that is kept, and more properties."""
+    return kept.status == answer.status == "done" and kept.values.items() <= dict(answer.values).items()
 
 
 def _suggestion_row(choice: Choice, fidelity: str, round_number: int, asked: bool) -> SuggestionRow:
     return SuggestionRow(
         round=round_number,
+        key=choice.key,
         formula=choice.formula,
+        space_group=choice.space_group,
         fidelity=fidelity,
         rung=choice.rung,
         cost=choice.cost,
         means=dict(choice.means),
         sds=dict(choice.sds),
         why=choice.why,
+        structure=_as_dict(choice.structure),
         asked=asked,
         attempts=0,
     )
 
 
 def _suggestion(row: SuggestionRow) -> Suggestion:
-    choice = Choice(row.formula, row.rung, row.cost, row.means, row.sds, row.why)
+    choice = Choice(row.key, row.formula, row.rung, row.cost, row.means, row.sds, row.why, row.space_group)
     return Suggestion(id=row.id, choice=choice, round=row.round, asked=row.asked, attempts=row.attempts)
 
 
@@ -322,9 +347,10 @@ def _measurement_row(number: int, revision: int, answer: Answer) -> MeasurementR
         status=answer.status,
         values=dict(answer.values),
         errors=dict(answer.errors),
-        structure=answer.structure.as_dict() if answer.structure is not None else None,
+        structure=_as_dict(answer.structure),
         seconds=answer.seconds,
         error=answer.error,
+        duplicate_of=answer.duplicate_of,
     )
 
 
@@ -335,4 +361,9 @@ def _answer(row: MeasurementRow) -> Answer:
         errors=row.errors,
         seconds=row.seconds,
         error=row.error,
+        duplicate_of=row.duplicate_of,
     )
+
+
+def _as_dict(structure: Structure | None) -> dict[str, Any] | None:
+    return None if structure is None else structure.as_dict()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gfnmat.campaign.records import Answer, Choice, Measurement, RoundRecord, Suggestion
@@ -47,27 +47,31 @@ class Store(Protocol):
     ) -> list[Suggestion]:
         """Gives each choice a number and reserves its cost; with the round's record, in the same transaction.
 
-        A pair of formula and fidelity that is issued already (and was not withdrawn) is left out.
+        A pair of key and fidelity that is issued already (and was not withdrawn) is left out.
         """
 
     def tell(self, answers: Mapping[int, Answer], correct: bool = False) -> int:
         """Keeps answers by the suggestion's number, all or none; how many were new.
 
         The same answer again is no change. An answer supersedes one that was withdrawn or that no machine could give,
-        and one that it only completes. One that contradicts is refused, unless it is meant to `correct`.
+        and one that it only completes, whose structure stands. One that contradicts is refused, unless it is meant to
+        `correct`.
         """
 
     def count_attempt(self, ids: Sequence[int], by: int = 1) -> None:
         """Notes that these suggestions are about to be evaluated once more, or (-1) that they were not after all."""
 
     def suggestions(self) -> list[Suggestion]:
-        """Everything that was issued, in order."""
+        """Everything that was issued, in order; the structures are left in the store."""
 
     def measurements(self) -> list[Measurement]:
         """Everything that came back, in the order of the suggestions; the structures are left in the store."""
 
-    def structures(self) -> dict[int, Structure]:
-        """The structures that came back, by the suggestion's number."""
+    def structures(self, numbers: Collection[int] | None = None) -> dict[int, Structure]:
+        """The structures that came back, by the suggestion's number; of all suggestions, or of some."""
+
+    def proposed_structures(self) -> dict[int, Structure]:
+        """The structures as they were proposed, by the suggestion's number; none for compositions."""
 
     def rounds(self) -> list[RoundRecord]:
         """The rounds planned so far, in order."""

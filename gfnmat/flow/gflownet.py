@@ -14,10 +14,10 @@ from gfn.gflownet import TBGFlowNet
 from torch import Tensor
 
 from gfnmat.flow.policy import SeededPolicy
-from gfnmat.flow.rollout import log_prob_of, written
+from gfnmat.flow.rollout import log_prior_of, log_prob_of, written
 from gfnmat.space.candidates import Candidates
 from gfnmat.space.design_space import DesignSpace
-from gfnmat.space.sentences import Decisions, read
+from gfnmat.space.sentences import Decisions, decisions_in
 from gfnmat.space.spaces import build_space
 from surrogates.threads import one_thread
 
@@ -61,6 +61,10 @@ class TrainingRecord:
 class GFlowNet:
     """Draws candidates of a design space with probability in proportion to a reward.
 
+    Among crystals, in proportion to the reward times the probability that an untrained policy gives the crystal, as in
+    relative trajectory balance (Venkatraman et al., arXiv:2405.20971): were all sentences weighed alike, those of low
+    symmetry, which are far the most, would be all that is ever drawn.
+
     Each material is one sentence of the space's grammar, so the graph is a tree, the backward policy is trivial,
     and `log_prob` is exact. Trained by trajectory balance (Malkin et al., arXiv:2201.13259). On a CPU it works on one
     thread: two are a quarter faster on idle cores and ten times slower on busy ones.
@@ -71,7 +75,6 @@ class GFlowNet:
             another thread, neither disturb it nor are disturbed.
         policy: size of the network.
         device: where the network and the states live, for example `cpu` or `cuda`.
-        debug: lets torchgfn check every action (slow).
     """
 
     def __init__(
@@ -80,11 +83,10 @@ class GFlowNet:
         seed: int = 0,
         policy: PolicySize | None = None,
         device: torch.device | str = "cpu",
-        debug: bool = False,
     ) -> None:
         self.space = space
         self.policy_size = policy or PolicySize()
-        self.environment = space.environment(device=device, debug=debug)
+        self.environment = space.environment(device=device)
         self._generator = torch.Generator(device=device).manual_seed(seed)
         self._policy = SeededPolicy(self.environment, self.policy_size.hidden, self.policy_size.layers, self._generator)
         self._balance = TBGFlowNet(self._policy, pb=None, constant_pb=True).to(device)
@@ -98,7 +100,7 @@ class GFlowNet:
 
     @property
     def log_z(self) -> float:
-        """Estimate of the log of the sum of the reward over the space."""
+        """Estimate of the log of the sum of the reward over the space; of crystals, each weighed by `log_prior`."""
         return float(self._balance.logZ.detach())
 
     def reseed(self, seed: int) -> None:
@@ -152,7 +154,8 @@ class GFlowNet:
         if not self._trained:
             self._start_log_z(batch, log_rewards)
         optimizer.zero_grad()
-        imbalance = self._balance.logZ + log_prob_of(batch, self.environment, self._policy) - log_rewards
+        log_target = log_rewards + log_prior_of(batch, self.environment, self._policy)
+        imbalance = self._balance.logZ + log_prob_of(batch, self.environment, self._policy) - log_target
         loss = self._balance.loss_fn(imbalance).mean()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._balance.pf_pb_parameters(), max_norm=10.0)
@@ -162,7 +165,8 @@ class GFlowNet:
     @torch.no_grad()
     def _start_log_z(self, batch: Decisions, log_rewards: Tensor) -> None:
         """The log Z that balances the first batch on average, so that training starts near it."""
-        self._balance.logZ.data.fill_(float((log_rewards - log_prob_of(batch, self.environment, self._policy)).mean()))
+        log_target = log_rewards + log_prior_of(batch, self.environment, self._policy)
+        self._balance.logZ.data.fill_(float((log_target - log_prob_of(batch, self.environment, self._policy)).mean()))
         self._trained = True
 
     def _checked_rewards(self, log_reward: LogReward, candidates: Candidates) -> Tensor:
@@ -214,23 +218,30 @@ class GFlowNet:
         Raises:
             ValueError: a candidate is not in the space.
         """
+        return self._over(candidates, batch_size, log_prob_of)
+
+    @torch.no_grad()
+    @one_thread()
+    def log_prior(self, candidates: Candidates, batch_size: int = 4096) -> Tensor:
+        """Log weight of each candidate before the reward, `(n,)`: what training adds the log reward to.
+
+        0 in a space of compositions; in a space of crystals the log-probability that an untrained policy gives.
+
+        Raises:
+            ValueError: a candidate is not in the space.
+        """
+        return self._over(candidates, batch_size, log_prior_of)
+
+    def _over(self, candidates: Candidates, batch_size: int, measure: Callable[..., Tensor]) -> Tensor:
         parts = [torch.zeros(0, device=self.device)]
         for start in range(0, len(candidates), batch_size):
             part = candidates[start : start + batch_size]
-            batch, admitted = self._read(part)
-            if not bool(admitted.all()):
-                outside = int((~admitted).nonzero()[0])
+            decisions, inside = decisions_in(self.space, self.environment, part)
+            if not bool(inside.all()):
+                outside = int((~inside).nonzero()[0])
                 raise ValueError(f"{part.keys[outside]} is not in the space; see space.encode for why.")
-            parts.append(log_prob_of(batch, self.environment, self._policy))
+            parts.append(measure(decisions, self.environment, self._policy))
         return torch.cat(parts)
-
-    def _read(self, candidates: Candidates) -> tuple[Decisions, Tensor]:
-        """The decisions in the sentences of candidates, and which candidates are in the space."""
-        fits = self.space.fits(candidates)
-        batch, allowed = read(self.environment, self.space.sentences(candidates[fits], self.environment))
-        admitted = fits.clone()
-        admitted[fits] = allowed
-        return batch, admitted
 
     def save(self, file: str | Path | BinaryIO) -> None:
         """Writes the space's settings, the weights and the random state, as tensors and plain values."""

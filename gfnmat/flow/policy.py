@@ -74,6 +74,11 @@ class SeededPolicy(DiscretePolicyEstimator):
         logits = nn.functional.linear(hidden, last.weight[words], last.bias[words])
         return self._log_probs(logits, self.environment.log_weights(state, words), masks, exploration)
 
+    def untrained_next_word(self, state: Tensor, masks: Tensor, words: slice = slice(None)) -> Tensor:
+        """What `next_word` gave before any training: what the environment's weights say, `n x words`."""
+        nothing = torch.zeros(masks.shape, device=masks.device)
+        return self._log_probs(nothing, self.environment.log_weights(state, words), masks, 0.0)
+
     @staticmethod
     def _log_probs(logits: Tensor, weights: Tensor, masks: Tensor, exploration: float) -> Tensor:
         log_probs = (logits + weights).masked_fill(~masks, -torch.inf).log_softmax(-1)

@@ -8,6 +8,8 @@ the crystal grammar that takes twice as long.)
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -57,13 +59,26 @@ def written(environment: GrammarEnvironment, policy: SeededPolicy, n: int, explo
 
 def log_prob_of(decisions: Decisions, environment: GrammarEnvironment, policy: SeededPolicy) -> Tensor:
     """Log-probability that the policy gives each sentence, `n`."""
-    log_prob = torch.zeros(len(decisions), device=environment.device)
+    return _summed(decisions, environment, policy.next_word)
+
+
+@torch.no_grad()
+def log_prior_of(decisions: Decisions, environment: GrammarEnvironment, policy: SeededPolicy) -> Tensor:
+    """Log weight of each sentence in the target before the reward is known, `n`: see `GrammarEnvironment.weighs`."""
+    if not environment.weighs:
+        return torch.zeros(len(decisions), device=environment.device)
+    return _summed(decisions, environment, policy.untrained_next_word)
+
+
+def _summed(decisions: Decisions, environment: GrammarEnvironment, next_word: Callable[..., Tensor]) -> Tensor:
+    """The sum over each sentence's decisions of what `next_word` gives them, `n`."""
+    total = torch.zeros(len(decisions), device=environment.device)
     question = environment.question(decisions.states)
     for number in question.unique().tolist():
         words = environment.words_of(number)
         for part in (question == number).nonzero().squeeze(-1).split(DECISIONS_AT_ONCE):
             state = decisions.states[part]
-            next_word = policy.next_word(state, environment.forward_masks(state)[:, words], words=words)
-            decided = next_word.gather(1, decisions.actions[part, None] - words.start).squeeze(1)
-            log_prob = log_prob.index_add(0, decisions.sentence[part], decided)
-    return log_prob
+            log_probs = next_word(state, environment.forward_masks(state)[:, words], words=words)
+            decided = log_probs.gather(1, decisions.actions[part, None] - words.start).squeeze(1)
+            total = total.index_add(0, decisions.sentence[part], decided)
+    return total

@@ -6,7 +6,7 @@ from io import BytesIO
 
 from gfnmat.flow.gflownet import GFlowNet, LogReward, TrainingRecord
 from gfnmat.proposers.proposer import Proposal
-from gfnmat.space.composition import CompositionSpace
+from gfnmat.space.design_space import DesignSpace
 
 
 class GFlowNetProposer:
@@ -19,7 +19,7 @@ class GFlowNetProposer:
         device: where the sampler lives.
     """
 
-    def __init__(self, space: CompositionSpace, trajectories: int, seed: int = 0, device: str = "cpu") -> None:
+    def __init__(self, space: DesignSpace, trajectories: int, seed: int = 0, device: str = "cpu") -> None:
         self.flow = GFlowNet(space, seed=seed, device=device)
         self.trajectories = trajectories
         self.device = device

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gfnmat.flow.gflownet import GFlowNet, LogReward
 from gfnmat.proposers.proposer import Proposal
-from gfnmat.space.composition import CompositionSpace
+from gfnmat.space.design_space import DesignSpace
 
 
 class RandomProposer:
@@ -14,7 +14,7 @@ class RandomProposer:
         space: the design space.
     """
 
-    def __init__(self, space: CompositionSpace) -> None:
+    def __init__(self, space: DesignSpace) -> None:
         self._flow = GFlowNet(space)
 
     def propose(self, n: int, log_reward: LogReward | None, seed: int) -> Proposal:

@@ -19,20 +19,29 @@ class Format(StrEnum):
     CSV = "csv"
     JSON = "json"
     CIF = "cif"
+    EXTXYZ = "extxyz"
+    ASE = "ase"
 
 
 def export(campaign: Campaign, formats: Sequence[Format], folder: Path) -> list[Path]:
-    """Writes measurements and Pareto set as CSV or JSON, structures as CIF; returns the files written."""
+    """Writes what is asked for, and returns the files written.
+
+    Measurements and Pareto set as CSV or JSON; one CIF file a candidate (of crystals also one as it was proposed);
+    all structures in one extended XYZ file or ASE database, see `structure_files`.
+    """
+    from gfnmat.report import structure_files
+
     written: list[Path] = []
     folder.mkdir(parents=True, exist_ok=True)
     for kind in dict.fromkeys(formats):
         if kind is Format.CIF:
-            written += _structures(campaign, folder / "structures")
-            continue
-        for name, frame in (("measurements", campaign.measurements()), ("pareto", campaign.pareto())):
-            path = folder / f"{name}.{kind}"
-            path.write_text(frame.to_csv(index=False) if kind is Format.CSV else as_json(frame), encoding="utf-8")
-            written.append(path)
+            written += structure_files.write_cif(campaign, folder / "structures")
+        elif kind is Format.EXTXYZ:
+            written += structure_files.write_extxyz(campaign, folder / "structures.extxyz")
+        elif kind is Format.ASE:
+            written += structure_files.write_ase(campaign, folder / "structures.db")
+        else:
+            written += _tables(campaign, kind, folder)
     return written
 
 
@@ -41,11 +50,10 @@ def as_json(frame: pd.DataFrame) -> str:
     return str(frame.to_json(orient="records", indent=2, double_precision=15)) + "\n"
 
 
-def _structures(campaign: Campaign, folder: Path) -> list[Path]:
+def _tables(campaign: Campaign, kind: Format, folder: Path) -> list[Path]:
     written = []
-    for formula, structure in campaign.structures().items():
-        folder.mkdir(exist_ok=True)
-        path = folder / f"{formula}.cif"
-        path.write_text(str(structure.to(fmt="cif")), encoding="utf-8")
+    for name, frame in (("measurements", campaign.measurements()), ("pareto", campaign.pareto())):
+        path = folder / f"{name}.{kind}"
+        path.write_text(frame.to_csv(index=False) if kind is Format.CSV else as_json(frame), encoding="utf-8")
         written.append(path)
     return written

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from gfnmat.problem import Objective
-from gfnmat.report.labels import label, number, quantity, unit, words
+from gfnmat.report.labels import label, material, number, quantity, unit, words
 from gfnmat.report.report import CampaignData, ReportData
 
 BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7"
@@ -89,11 +89,13 @@ def _scatter(data: ReportData, x: Objective, y: Objective) -> Chart:
 
 
 def _points(figure: go.Figure, data: ReportData, x: str, y: str) -> None:
-    """Target measurements: filled where they count, hollow where a constraint is missed, ringed on the front."""
+    """Materials at the target: filled where they count, hollow where a constraint is missed, ringed on the front."""
     for campaign, colour in _coloured(data):
         frame = campaign.measurements
         frame = frame[(frame["fidelity"] == campaign.target) & (frame["status"] == "done")]
         frame = frame.dropna(subset=[x, y])
+        if "duplicate_of" in frame:
+            frame = frame[frame["duplicate_of"].isna()]
         for counts, part in ((False, frame[~frame["counts"]]), (True, frame[frame["counts"]])):
             if part.empty:
                 continue
@@ -130,7 +132,7 @@ def _hover(row: Mapping[Any, Any], data: ReportData) -> str:
     values = "<br>".join(
         f"{words(name)} {quantity(name, row[name])}" for name in data.problem.properties if name in row
     )
-    return f"<b>{row['formula']}</b><br>{values}<br>round {number(row['round'])}, at cost {number(row['running_cost'])}"
+    return f"<b>{material(row)}</b><br>{values}<br>round {number(row['round'])}, at cost {number(row['running_cost'])}"
 
 
 def progress(data: ReportData) -> Chart:

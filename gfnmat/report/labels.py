@@ -1,8 +1,10 @@
-"""How quantities are written for a reader: names, units, numbers, formulas."""
+"""How quantities and materials are written for a reader: names, units, numbers, formulas."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from oracles import property_named
 
@@ -13,6 +15,16 @@ def unit(name: str) -> str:
     """The unit of a property; empty for a pure number and for a property of the user's own."""
     given = property_named(name).unit if name.isidentifier() else ""
     return _UNITS.get(given, given)
+
+
+def material(row: Mapping[Any, Any]) -> str:
+    """What a row of results is about: the formula, and of a crystal the space group too."""
+    return f"{row['formula']} {row['space_group']}" if "space_group" in row else str(row["formula"])
+
+
+def structure_name(row: Mapping[Any, Any]) -> str:
+    """What `Campaign.structures` calls the structure that a row of results is about."""
+    return f"{row['formula']}-{row['id']}" if "space_group" in row else str(row["formula"])
 
 
 def words(name: str) -> str:

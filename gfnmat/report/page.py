@@ -13,15 +13,16 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from gfnmat.config import CrystalConfig, SpaceConfig
 from gfnmat.problem import Constraint, Fidelity, Objective
 from gfnmat.report import figures
 from gfnmat.report.comparison import common_cost, reference_sentence, standings, verdicts
 from gfnmat.report.failures import reasons
 from gfnmat.report.figures import Chart
-from gfnmat.report.labels import label, number, quantity, unit, value, words
+from gfnmat.report.labels import label, material, number, quantity, unit, value, words
 from gfnmat.report.report import CampaignData, ReportData
 
-BOOKKEEPING = frozenset({"id", "cost", "round", "seconds", "running_cost"})
+BOOKKEEPING = frozenset({"id", "cost", "round", "seconds", "running_cost", "duplicate_of"})
 """Columns of numbers that are no properties."""
 
 BEST_SHOWN = 10
@@ -51,6 +52,7 @@ def render(data: ReportData) -> str:
     from plotly.offline import get_plotlyjs
 
     subject = data.subject
+    crystal = subject.config.space if isinstance(subject.config.space, CrystalConfig) else None
     environment = Environment(
         loader=PackageLoader("gfnmat.report", "."),
         autoescape=True,
@@ -66,6 +68,9 @@ def render(data: ReportData) -> str:
         data=data,
         subject=subject,
         config=subject.config,
+        crystal=crystal,
+        space=_space(subject.config.space),
+        symmetry=_symmetry(crystal) if crystal else "",
         problem=data.problem,
         headline=_headline(data),
         objectives=[_objective(objective) for objective in data.problem.objectives],
@@ -111,7 +116,7 @@ def _headline(data: ReportData) -> str:
         )
     name = data.problem.objectives[0].property
     row = subject.front.iloc[0]
-    return f"{start} The best {words(name)} is {quantity(name, row[name])}, of {row['formula']}."
+    return f"{start} The best {words(name)} is {quantity(name, row[name])}, of {material(row.to_dict())}."
 
 
 def _leaders(data: ReportData) -> list[dict[Hashable, Any]]:
@@ -136,6 +141,28 @@ def _best(data: ReportData) -> dict[str, float]:
         objective.property: float(subject.counting[objective.property].iloc[place])
         for objective, place in zip(data.problem.objectives, places, strict=True)
     }
+
+
+def _space(space: SpaceConfig) -> str:
+    """What may be built, besides the elements or the formula, and the symmetry."""
+    given = space.settings
+    sizes = [
+        f"{low} to {high} {what}" for what, (low, high) in (("elements", space.n_elements), ("atoms", space.n_atoms))
+    ]
+    if "prototype" in given:
+        what = f"on the sites of {given['prototype']}"  # which says how many elements and atoms there are
+    else:
+        what = f"of {sizes[1] if 'formula' in given else ' and '.join(sizes)}"
+    parts = [f"{space.kind}s {what}", f"chemistry {space.chemistry}"]
+    parts += [f"with {', '.join(space.require)}"] if space.require else []
+    parts += [f"without {', '.join(space.forbid)}"] if space.forbid else []
+    return ", ".join(parts)
+
+
+def _symmetry(space: CrystalConfig) -> str:
+    """What the symmetry of crystals is restricted to; empty where it is not."""
+    given = {name: getattr(space, name) for name in ("space_groups", "crystal_systems", "point_groups", "centrings")}
+    return "; ".join(f"{words(name)} {', '.join(map(str, listed))}" for name, listed in given.items() if listed)
 
 
 def _objective(objective: Objective) -> str:
@@ -177,16 +204,17 @@ def _oracle(fidelity: Fidelity) -> str:
 def _rows(campaign: CampaignData) -> list[dict[Hashable, Any]]:
     """All measurements: the target fidelity first, then down the ladder; the newest first within each."""
     place = {fidelity.name: place for place, fidelity in enumerate(campaign.config.problem.fidelities)}
-    newest_first = campaign.measurements.iloc[::-1].to_dict("records")
+    frame = campaign.measurements.astype({"duplicate_of": float} if "duplicate_of" in campaign.measurements else {})
+    newest_first = frame.iloc[::-1].to_dict("records")
     return sorted(newest_first, key=lambda row: -place[row["fidelity"]])
 
 
-_TITLES = {"id": "no.", "running_cost": "cost so far"}
+_TITLES = {"id": "no.", "running_cost": "cost so far", "duplicate_of": "same as no."}
 
 
 def _columns(measurements: pd.DataFrame) -> list[tuple[str, str]]:
     """(column, title) of the table of all measurements; a column that holds nothing is left out."""
-    hidden = {"paid", "counts", "front"}
+    hidden = {"paid", "counts", "front", "key"}
     return [
         (name, _TITLES.get(name, label(name) if unit(name) else words(name)))
         for name in (str(column) for column in measurements.columns)
@@ -199,8 +227,8 @@ def _is_number(value: object) -> bool:
 
 
 def _formula(formula: str) -> Markup:
-    """`Li2O` with its counts as subscripts."""
-    return Markup(re.sub(r"(\d+(?:\.\d+)?)", r"<sub>\1</sub>", str(escape(formula))))
+    """`Li2O`, or a name that begins with it such as `Li2O-17`, with its counts as subscripts."""
+    return Markup(re.sub(r"(?<=[A-Za-z)])(\d+(?:\.\d+)?)", r"<sub>\1</sub>", str(escape(formula))))
 
 
 def _chart_json(chart: Chart) -> Markup:

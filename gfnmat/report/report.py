@@ -15,6 +15,7 @@ from torch import Tensor
 from gfnmat.campaign.goals import Goals
 from gfnmat.config import CampaignConfig
 from gfnmat.problem import Problem
+from gfnmat.report.labels import structure_name
 from gfnmat.report.yardstick import Yardstick
 
 if TYPE_CHECKING:
@@ -32,10 +33,11 @@ class CampaignData:
         label: its name, distinct within the report.
         measurements: in order, with the further columns `paid` (the cost, but nothing for what was withdrawn),
             `running_cost` (all that was paid up to and with this one), `counts` (at the target fidelity, all
-            objectives known, constraints met) and `front` (counts, and no other that counts beats it).
+            objectives known, constraints met, and no duplicate of an earlier one) and `front` (counts, and no other
+            that counts beats it).
         utilities: `n x objectives`, of the measurements that count, the higher the better.
         rounds: one row a round.
-        structures: formula to CIF, those on the front first, at most `MOST_STRUCTURES`.
+        structures: name (see `Campaign.structures`) to CIF, those on the front first, at most `MOST_STRUCTURES`.
         provenance: versions, platform, seed ...
         store: the URL of the store, without a password.
     """
@@ -154,6 +156,8 @@ def judge(measurements: pd.DataFrame, problem: Problem, target: str) -> tuple[pd
     counts &= torch.tensor(
         ((frame["fidelity"] == target) & (frame["status"] == "done")).to_numpy(dtype=bool, copy=True)
     )
+    if "duplicate_of" in frame:
+        counts &= torch.tensor(frame["duplicate_of"].isna().to_numpy(dtype=bool, copy=True))
     front = torch.zeros_like(counts)
     if bool(counts.any()):
         front[counts] = goals.non_dominated(utilities[counts])
@@ -167,6 +171,7 @@ def _float(value: object) -> float:
 def _cifs(campaign: Campaign, measurements: pd.DataFrame) -> dict[str, str]:
     """The structures as CIF, those on the front first, then those that count."""
     structures = campaign.structures()
-    ranked = measurements.sort_values(["front", "counts"], ascending=False, kind="stable")["formula"]
-    chosen = [formula for formula in dict.fromkeys(ranked) if formula in structures][:MOST_STRUCTURES]
-    return {formula: str(structures[formula].to(fmt="cif")) for formula in chosen}
+    ranked = measurements.sort_values(["front", "counts"], ascending=False, kind="stable").to_dict("records")
+    names = dict.fromkeys(structure_name(row) for row in ranked)
+    chosen = [name for name in names if name in structures][:MOST_STRUCTURES]
+    return {name: str(structures[name].to(fmt="cif")) for name in chosen}

@@ -147,9 +147,15 @@ class Candidates:
 
     @classmethod
     def concatenate(cls, batches: Sequence[Candidates]) -> Candidates:
-        """One batch of all, in order."""
+        """One batch of all, in order.
+
+        Raises:
+            ValueError: compositions and crystals are mixed.
+        """
         kept = [batch for batch in batches if len(batch)]
         if not kept:
             return cls(torch.zeros(0, N_ELEMENTS, dtype=torch.int64), batches[0].crystals if batches else None)
         crystals = [batch.crystals for batch in kept if batch.crystals is not None]
+        if 0 < len(crystals) < len(kept):
+            raise ValueError("compositions and crystals do not go into one batch.")
         return cls(torch.cat([batch.counts for batch in kept]), Crystals.concatenate(crystals) if crystals else None)

@@ -15,7 +15,7 @@ SHAPE_BINS = (RATIO_BINS, RATIO_BINS, ANGLE_BINS, ANGLE_BINS, ANGLE_BINS)
 SHAPE_NAMES = ("b/a", "c/a", "alpha", "beta", "gamma")
 N_SHAPE = len(SHAPE_BINS)
 
-SMALLEST_RATIO, LARGEST_RATIO = 0.25, 12.0
+SMALLEST_RATIO, LARGEST_RATIO = 0.25, 0.25 * 4 ** (32 / 11)  # 14.1, so that 1 is between two bins
 SMALLEST_ANGLE, ANGLE_WIDTH = 60.0, 5.0  # degrees
 SMALLEST_VOLUME, LARGEST_VOLUME = 0.65, 1.75  # times the prediction
 

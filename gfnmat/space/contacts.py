@@ -16,6 +16,7 @@ from gfnmat.space.wyckoff import EDGE, WyckoffTables
 from oracles.potential.guards import CLOSEST_CONTACT, covalent_radii
 
 LONGEST = 1e3  # what stands for the distance of atoms that are not there
+ROUNDING = 1e-4  # contacts are equally close if they differ by less, relative to the closer one
 ROWS_AT_ONCE = 128
 SKEW_LAST = 10_000  # added to the size of cells with angles, so that those without are worked on together
 
@@ -237,9 +238,12 @@ def _closest(difference: tuple[Tensor, ...], metric: Tensor, reach: Tensor, ther
 
 
 def roomy(closest: Tensor, offered: Tensor) -> Tensor:
-    """Which of the offered bins leave no contact that is too short; if none does, the roomiest, `n x bins`."""
+    """Which of the offered bins leave no contact that is too short; if none does, the roomiest, `n x bins`.
+
+    Bins that symmetry makes equally roomy are so on every machine, however it rounds.
+    """
     best = torch.where(offered, closest, 0.0).amax(1, keepdim=True)
-    return offered & (closest >= best.clamp(max=CLOSEST_CONTACT))
+    return offered & (closest >= (1 - ROUNDING) * best.clamp(max=CLOSEST_CONTACT))
 
 
 def radii_of(numbers: Tensor) -> Tensor:

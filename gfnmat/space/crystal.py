@@ -141,7 +141,7 @@ class CrystalSpace:
                 f"with {self.prototype.composition.reduced_formula} as the prototype, no choice of elements is neutral"
             )
         if self.formula is not None:
-            return "is the formula neutral, and do n_atoms and the space groups admit a whole number of formula units?"
+            return "check that it is neutral, and that n_atoms and the space groups admit whole multiples of it"
         return "allow more elements, atoms or space groups, require fewer elements, or lower `commonality`"
 
     def __repr__(self) -> str:
@@ -227,12 +227,18 @@ class CrystalSpace:
         return encoded(self, materials)
 
     def fits(self, candidates: Candidates) -> Tensor:
-        """Whether each candidate has the elements and sizes of the space, so that it has a sentence, `n` booleans."""
+        """Whether each candidate has elements, their order and sizes of the space, so that it has a sentence."""
         counts, columns = candidates.counts, self.ingredients.columns.to(candidates.counts.device)
         others = torch.ones(N_ELEMENTS, dtype=torch.bool, device=counts.device)
         others[columns] = False
         fits = (counts[:, others] == 0).all(1) & (counts.sum(1) <= self.ingredients.n_atoms[1])
-        return fits & ((counts > 0).sum(1) <= self.ingredients.n_elements[1]) & (candidates.crystals is not None)
+        fits &= (counts > 0).sum(1) <= self.ingredients.n_elements[1]
+        if candidates.crystals is None:
+            return torch.zeros_like(fits)
+        place = torch.zeros(N_ELEMENTS + 1, dtype=torch.int64, device=counts.device)
+        place[columns + 1] = torch.arange(len(columns), device=counts.device)
+        places = torch.where(candidates.crystals.exists, place[candidates.crystals.number], len(columns))
+        return fits & (places.diff(dim=1) >= 0).all(1)
 
     def admits(self, candidates: Candidates) -> Tensor:
         """Whether each candidate is in the space, `n` booleans."""

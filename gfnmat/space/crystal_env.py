@@ -27,6 +27,8 @@ class CrystalEnvironment(GrammarEnvironment):
         debug: lets torchgfn check every action.
     """
 
+    weighs = True  # of all sentences alike, next to none are symmetric: those of P1 outnumber all others
+
     def __init__(self, grammar: CrystalGrammar, debug: bool = False) -> None:
         self.grammar = grammar
         self.offers, self.writer = CrystalOffers(grammar), CrystalWriter(grammar)

@@ -55,13 +55,9 @@ class CrystalGrammar:
         return self.composition.device
 
     @cached_property
-    def _contacts(self) -> Contacts:
-        return Contacts.of(load_wyckoff_tables(), self.composition.max_atoms, self.device)
-
-    @property
     def contacts(self) -> Contacts:
         """Measures how close atoms come."""
-        return self._contacts
+        return Contacts.of(load_wyckoff_tables(), self.composition.max_atoms, self.device)
 
     @cached_property
     def _radii(self) -> Tensor:

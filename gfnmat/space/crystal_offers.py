@@ -131,7 +131,7 @@ class CrystalOffers:
         position = state[rows, c.POSITION.start + site]
         bins = self.grammar.asked_bins(state, site, position)
         offered = tables.open_bins(position, place, bins) > 0
-        offered = _unless_empty(offered & self._in_order(state, site, position, place, bins), offered)
+        offered &= self._in_order(state, site, position, place, bins)
         axis = self.grammar.tables.asked[position, place]
         origin_is_free = self.grammar.tables.polar[state[:, c.GROUP] - 1, axis] & (site == 0)
         first_bin = torch.zeros(BINS, dtype=torch.bool, device=state.device)
@@ -207,8 +207,3 @@ class CrystalOffers:
         volumes = self.grammar.cell_volume(state)[:, None] * self.grammar.volume_centres
         closest = at_unit * volumes.pow(1 / 3).float()
         return roomy(closest, torch.ones_like(closest, dtype=torch.bool))
-
-
-def _unless_empty(mask: Tensor, otherwise: Tensor) -> Tensor:
-    """The mask, or another one in the rows where nothing is left of it."""
-    return torch.where(mask.any(1, keepdim=True), mask, otherwise)

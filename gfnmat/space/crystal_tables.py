@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gfnmat.space import cell
 from gfnmat.space.coordinates import CoordinateTables
+from gfnmat.space.decoding import group_lattices
 from gfnmat.space.placement import PlacementTables
 from gfnmat.space.wyckoff import load_wyckoff_tables
 
@@ -53,7 +54,6 @@ class CrystalTables:
     def build(cls, max_atoms: int, max_elements: int) -> CrystalTables:
         """The tables for cells of this size."""
         wyckoff = load_wyckoff_tables()
-        lattice = [cell.LATTICES.index(cell.lattice_of(system)) for system in wyckoff.crystal_system]
         next_slot = torch.full((len(cell.LATTICES), cell.N_SHAPE), cell.N_SHAPE)
         for row, name in enumerate(cell.LATTICES):
             asked = [*cell.ASKED[name], cell.N_SHAPE]
@@ -62,7 +62,7 @@ class CrystalTables:
         return cls(
             placement=PlacementTables.build(wyckoff, max_atoms, max_elements),
             coordinates=CoordinateTables.build(wyckoff, max_atoms),
-            lattice=torch.tensor(lattice),
+            lattice=group_lattices(),
             first_slot=torch.tensor([(*cell.ASKED[name], cell.N_SHAPE)[0] for name in cell.LATTICES]),
             next_slot=next_slot,
             shapes=cell.offered_shapes(),

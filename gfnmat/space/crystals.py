@@ -10,8 +10,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from gfnmat.space.cell import ASKED, lattice_of
-from gfnmat.space.wyckoff import load_wyckoff_tables
+from gfnmat.space.cell import ASKED, SHAPE_BINS, VOLUME_BINS, lattice_of
+from gfnmat.space.wyckoff import BINS, load_wyckoff_tables
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzA"
 N_ELEMENTS = 118
@@ -114,9 +114,13 @@ class Crystals:
         """The crystals that `keys` wrote.
 
         Raises:
-            ValueError: a line that is no key.
+            ValueError: names the first line that is no key.
         """
-        return cls.concatenate([_read(key) for key in keys])
+        crystals = cls.concatenate([_read(key) for key in keys])
+        for key, written in zip(keys, crystals.keys, strict=True):
+            if key != written:
+                raise _no_key(key)
+        return crystals
 
     @classmethod
     def concatenate(cls, batches: Sequence[Crystals]) -> Crystals:
@@ -145,6 +149,10 @@ def _empty(sites: int) -> Crystals:
     return Crystals(none(), none(5), none(), none(sites), none(sites), none(sites, 3))
 
 
+def _no_key(line: str) -> ValueError:
+    return ValueError(f"{line!r} is not the key of a crystal.")
+
+
 def _read(key: str) -> Crystals:
     from pymatgen.core import Element
 
@@ -166,7 +174,10 @@ def _read(key: str) -> Crystals:
         slots = ASKED[lattice_of(tables.crystal_system[group - 1])]
         shape = dict(zip(slots, [int(word) for word in shape_word.split(".") if word], strict=True))
     except (ValueError, IndexError, KeyError):
-        raise ValueError(f"{key!r} is not the key of a crystal.") from None
+        raise _no_key(key) from None
+    in_range = group > 0 and 0 <= volume < VOLUME_BINS and all(0 <= shape[slot] < SHAPE_BINS[slot] for slot in slots)
+    if not in_range or any(place >= BINS for of_site in bins for place in of_site):
+        raise _no_key(key)
     return Crystals(
         group=torch.tensor([group]),
         shape=torch.tensor([[shape.get(slot, -1) for slot in range(5)]]),

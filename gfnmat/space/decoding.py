@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,11 +56,16 @@ def primitive_vectors(crystals: Crystals) -> Tensor:
     return _centring_vectors(crystals) @ cell.vectors(metric)
 
 
+@lru_cache(maxsize=1)
+def group_lattices() -> Tensor:
+    """The lattice of each space group, as a place in `cell.LATTICES`, 230."""
+    systems = load_wyckoff_tables().crystal_system
+    return torch.tensor([cell.LATTICES.index(cell.lattice_of(system)) for system in systems])
+
+
 def lattices(crystals: Crystals) -> Tensor:
     """The lattices of the crystals, as places in `cell.LATTICES`, `n`."""
-    systems = load_wyckoff_tables().crystal_system
-    of_group = torch.tensor([cell.LATTICES.index(cell.lattice_of(system)) for system in systems])
-    return of_group.to(crystals.group.device)[crystals.group - 1]
+    return group_lattices().to(crystals.group.device)[crystals.group - 1]
 
 
 def _centring_vectors(crystals: Crystals) -> Tensor:

@@ -12,6 +12,9 @@ from torch import Tensor
 class GrammarEnvironment(DiscreteEnv):
     """An environment that writes sentences. States are rows of int64, `n x columns`; the graph is a tree."""
 
+    weighs: bool = False
+    """Whether the target weighs sentences as an untrained policy does, or all alike, before the reward is known."""
+
     @property
     def max_length(self) -> int:
         """Actions in the longest sentence, the end included."""

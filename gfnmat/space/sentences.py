@@ -70,14 +70,26 @@ def read(environment: GrammarEnvironment, sentences: Tensor) -> tuple[Decisions,
     return Decisions.of(record, state), allowed & ended
 
 
+def decisions_in(
+    space: DesignSpace, environment: GrammarEnvironment, candidates: Candidates
+) -> tuple[Decisions, Tensor]:
+    """The decisions in the sentences of candidates, and which candidates are in the space, `n` booleans.
+
+    Candidates without the elements and sizes of the space have no sentence, and no decisions.
+    """
+    inside = space.fits(candidates).to(environment.device)
+    if not bool(inside.any()):
+        return Decisions.of([], environment.s0[None][:0]), inside
+    decisions, allowed = read(
+        environment, space.sentences(candidates[inside.to(candidates.counts.device)], environment)
+    )
+    inside[inside.clone()] = allowed
+    return decisions, inside
+
+
 def admitted(space: DesignSpace, candidates: Candidates) -> Tensor:
     """Whether each candidate is in the space, `n` booleans."""
-    fits = space.fits(candidates)
-    inside = fits.clone()
-    if bool(fits.any()):
-        environment = space.environment(device=candidates.counts.device)
-        inside[fits] = read(environment, space.sentences(candidates[fits], environment))[1]
-    return inside
+    return decisions_in(space, space.environment(device=candidates.counts.device), candidates)[1]
 
 
 def enumerated(environment: GrammarEnvironment, limit: int) -> Tensor:

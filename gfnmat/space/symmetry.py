@@ -12,12 +12,12 @@ from gfnmat.space.wyckoff import N_GROUPS, load_wyckoff_tables
 
 
 def groups_offered(
-    space_groups: Sequence[int | str] = (),
-    crystal_systems: Sequence[str] = (),
-    point_groups: Sequence[str] = (),
-    centrings: Sequence[str] = (),
+    space_groups: Sequence[int | str] | int | str = (),
+    crystal_systems: Sequence[str] | str = (),
+    point_groups: Sequence[str] | str = (),
+    centrings: Sequence[str] | str = (),
 ) -> Tensor:
-    """The groups that meet every list that is not empty, 230 booleans.
+    """The groups that meet every list that is not empty, 230 booleans. One word or number stands for a list of it.
 
     Args:
         space_groups: numbers from 1 to 230, or symbols such as `Fm-3m`.
@@ -31,7 +31,8 @@ def groups_offered(
     tables = load_wyckoff_tables()
     offered = torch.ones(N_GROUPS, dtype=torch.bool)
     if space_groups:
-        numbers = torch.tensor([_number(given, tables.symbol) for given in space_groups])
+        given = [space_groups] if isinstance(space_groups, (int, str)) else space_groups
+        numbers = torch.tensor([_number(word, tables.symbol) for word in given])
         listed = torch.zeros(N_GROUPS, dtype=torch.bool)
         listed[numbers - 1] = True
         offered &= listed
@@ -41,8 +42,9 @@ def groups_offered(
         ("centrings", centrings, tables.centring_letter),
     ):
         if wanted:
-            _check(name, wanted, of_groups)
-            offered &= torch.tensor([word in wanted for word in of_groups])
+            words = [wanted] if isinstance(wanted, str) else wanted
+            _check(name, words, of_groups)
+            offered &= torch.tensor([word in words for word in of_groups])
     if not bool(offered.any()):
         raise ValueError(
             "no space group is in all of space_groups, crystal_systems, point_groups and centrings; widen one of them."

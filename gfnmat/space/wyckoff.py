@@ -4,7 +4,7 @@ Groups are in the standard setting of the International Tables: unique axis b an
 hexagonal axes. Coordinates are integers, in 48ths of the edges of the conventional cell. A free coordinate takes one
 of `BINS` values, the centre of its bin; no centre is a special value such as 0, 1/8, 1/6 or 1/4.
 
-One crystal can be written in many ways. Two tables leave one of them: `canonical` says which bins stand for an orbit,
+One crystal can be written in many ways. Two tables leave fewer of them: `canonical` says which bins stand for an orbit,
 and the automaton (`start_node`, `next_node`, `opens`) which letters stand for those that another origin or other axes
 would turn them into. The tables are written by `data/make_wyckoff_tables.py`.
 """

@@ -121,6 +121,28 @@ def test_what_was_run_is_shown_and_exported(campaign):
     assert [record["formula"] for record in records] == table["formula"].tolist()
 
 
+def test_crystals_are_shown_with_their_space_group_and_exported(campaign):
+    crystals = CAMPAIGN.replace("space: {", "space: {kind: crystal, crystal_systems: [cubic], ")
+    campaign.write_text(crystals.replace("pauling", "ionic"), encoding="utf-8")
+    result = gfnmat("run", campaign)
+    assert result.exit_code == 0
+    (best,) = json.loads(gfnmat("pareto", campaign, "--json").stdout)
+    assert best["key"].split("|")[0]
+    assert best["space_group"] in result.stdout
+    assert f"({best['formula']} {best['space_group']})" in result.stderr
+    assert best["key"] not in result.stdout  # too long for a screen
+    assert gfnmat("export", campaign, "--format", "extxyz", "--format", "ase", "--format", "cif").exit_code == 0
+    written = {path.name for path in Path("runs/salts").iterdir()}
+    assert {"structures", "structures.db", "structures.extxyz"} <= written
+    assert Path(f"runs/salts/structures/{best['formula']}-{best['id']}-proposed.cif").is_file()
+    assert gfnmat("report", campaign).exit_code == 0
+
+
+def test_the_space_of_crystals_is_public_and_imported_when_asked_for():
+    code = "import sys, gfnmat; assert 'torch' not in sys.modules; gfnmat.CrystalSpace; assert 'torch' in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_an_interrupted_run_says_how_to_resume(campaign, monkeypatch):
     from gfnmat.campaign import Campaign
 

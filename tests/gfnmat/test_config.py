@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gfnmat.config import ConfigError, load
+from gfnmat.config import CampaignConfig, ConfigError, load
 
 GOOD = """\
 name: good
@@ -52,6 +52,16 @@ def test_a_mapping_is_as_good_as_a_file() -> None:
         ("budget:", "buget:", ["line 8", "buget is not a key", "did you mean budget"]),
         ("elements: [Li, O]", "elements: []", ["line 3", "at least 1 item"]),
         ("elements: [Li, O]", "n_atoms: [1, two]", ["line 3", "n_atoms"]),
+        ("elements: [Li, O]", "n_elements: [2, 2]", ["line 2", "space.elements is required and missing"]),
+        ("elements: [Li, O]", "kind: cristal", ["line 3", "'cristal'", "composition, crystal", "did you mean crystal"]),
+        ("elements: [Li, O]", "kind: crystal", ["line 2", "elements is required and missing", "or one formula"]),
+        ("space:", "space:\n  formula: TiO2", ["line 3", "formula is not a key here", "goes with kind: crystal"]),
+        (
+            "space:",
+            "space:\n  kind: crystal\n  space_group: [136]",
+            ["line 4", "space.space_group is not a key here", "did you mean space_groups"],
+        ),
+        ("space:", "space:\n  kind: crystal\n  chemistry: iconic", ["line 4", "ionic, any", "did you mean ionic"]),
         ("goal: minimize", "goal: target", ["a window goes with the goal target"]),
         ("name: good", "name: [good", ["this is not YAML"]),
         ("name: good", "name: ../good", ["line 1", "name is '../good'"]),
@@ -67,6 +77,22 @@ def test_a_fault_is_named_with_its_line_and_what_is_allowed(
         load(_written(tmp_path, GOOD.replace(old, new, 1)))
     for reason in ["campaign.yaml", *reasons]:
         assert reason in str(refused.value)
+
+
+def test_a_space_of_crystals_takes_what_describes_crystals(tmp_path: Path) -> None:
+    words = "kind: crystal\n  space_groups: [136, Fm-3m]\n  point_groups: [222, m-3m]\n  crystal_systems: [cubic]\n  "
+    config = load(_written(tmp_path, GOOD.replace("elements:", words + "elements:")))
+    assert config.space.settings == {
+        "elements": ("Li", "O"), "n_elements": (2, 3), "n_atoms": (2, 12), "chemistry": "ionic", "require": (),
+        "forbid": (), "consensus": 3, "commonality": "low", "space_groups": (136, "Fm-3m"),
+        "crystal_systems": ("cubic",), "point_groups": ("222", "m-3m"), "centrings": (),
+    }  # fmt: skip
+
+
+def test_one_formula_takes_the_place_of_elements(tmp_path: Path) -> None:
+    config = load(_written(tmp_path, GOOD.replace("elements: [Li, O]", "{kind: crystal, formula: TiO2}")))
+    assert config.space.settings["formula"] == "TiO2"
+    assert CampaignConfig.model_validate(config.kept).identity == config.identity
 
 
 def test_every_fault_is_named_at_once(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from gfnmat import Campaign
-from gfnmat.campaign.campaign import EvaluationError
+from gfnmat.campaign.evaluation import EvaluationError
 from gfnmat.campaign.store import StoreError
 from gfnmat.config import ConfigError
 

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from gfnmat import Candidates
+from gfnmat.campaign.features import features_of
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.reward import REFUSED, Scale, SurrogateReward, draw_preferences
 from gfnmat.problem import Budget, Constraint, Fidelity, Objective, Problem
-from surrogates import MagpieFeatures, Prediction
+from surrogates import Prediction
 
 
 def goals(objectives: list[Objective], constraints: list[Constraint] | None = None) -> Goals:
@@ -73,7 +74,7 @@ def reward(g: Goals, mean: list[list[float]], sd: float = 0.1, admitted: list[bo
     scale = Scale(torch.zeros(len(g.problem.objectives)).double(), torch.ones(len(g.problem.objectives)).double())
     return SurrogateReward(
         surrogate=Fixed(means, torch.full_like(means, sd)),  # type: ignore[arg-type]
-        features=MagpieFeatures(),
+        features=features_of,
         goals=g,
         scale=scale,
         preferences=draw_preferences(len(g.problem.objectives), seed=3),

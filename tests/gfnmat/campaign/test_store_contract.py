@@ -19,7 +19,11 @@ MGO = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.21), ["Mg", "O"], [[0, 
 
 
 def choice(formula: str = "MgO", rung: int = 1) -> Choice:
-    return Choice(formula, rung, cost=1.5, means={"density": 3.5}, sds={"density": 0.2}, why="it looks light")
+    return Choice(formula, formula, rung, cost=1.5, means={"density": 3.5}, sds={"density": 0.2}, why="it looks light")
+
+
+def crystal(key: str, structure: Structure | None = MGO) -> Choice:
+    return replace(choice(), key=key, space_group="Fm-3m", structure=structure)
 
 
 class StoreContract:
@@ -45,6 +49,7 @@ class StoreContract:
         assert store.measurements() == []
         assert store.rounds() == []
         assert store.structures() == {}
+        assert store.proposed_structures() == {}
         assert store.proposer_state() is None
 
     def test_what_was_issued_is_there_for_the_next_process(self, store: Store, again: Callable[[], Store]) -> None:
@@ -127,6 +132,18 @@ class StoreContract:
         with pytest.raises(StoreError, match="contradicts"):
             store.tell({issued.id: Answer("done", {"density": 3.58})})
 
+    def test_what_completes_an_answer_leaves_its_structure(self, store: Store) -> None:
+        first, second = store.issue([crystal("MgO|1"), crystal("MgO|2")], LADDER, None, None, 0, asked=True)
+        store.tell({first.id: Answer("done", {"density": 3.58}, structure=MGO)})
+        store.tell({second.id: Answer("done", {"density": 3.58}, structure=MGO, duplicate_of=first.id)})
+        more = Answer("done", {"density": 3.58, "bulk_modulus": 160.0})
+        assert store.tell({second.id: more}) == 1
+        assert store.structures() == {first.id: MGO, second.id: MGO}
+        assert store.measurements()[1].answer == replace(more, duplicate_of=first.id)
+        store.tell({second.id: Answer("done", {"density": 3.0})}, correct=True)
+        assert store.structures() == {first.id: MGO}
+        assert store.measurements()[1].answer.duplicate_of is None
+
     def test_a_correction_supersedes(self, store: Store, again: Callable[[], Store]) -> None:
         (issued,) = store.issue([choice()], LADDER, None, None, 0, asked=True)
         store.tell({issued.id: Answer("done", {"density": 35.8})})
@@ -147,6 +164,31 @@ class StoreContract:
         other.issue([choice("Li2O")], LADDER, record, b"b", 0, asked=False)
         assert [r.round for r in store.rounds()] == [0, 1]
         assert [s.choice.formula for s in other.suggestions()] == ["MgO", "Li2O"]
+
+    def test_crystals_of_one_formula_are_told_apart_by_their_keys(
+        self, store: Store, again: Callable[[], Store]
+    ) -> None:
+        pair = [crystal("MgO|225|one"), crystal("MgO|225|other")]
+        issued = store.issue(pair, LADDER, None, None, 0, asked=True)
+        assert [s.choice for s in issued] == [replace(one, structure=None) for one in pair]
+        assert again().suggestions() == issued
+        assert store.issue(pair, LADDER, None, None, 0, asked=True) == []
+
+    def test_a_structure_is_kept_as_it_was_proposed_and_as_it_was_judged(
+        self, store: Store, again: Callable[[], Store]
+    ) -> None:
+        first, second, third = store.issue(
+            [crystal("MgO|225|one"), crystal("MgO|225|other"), choice()], LADDER, None, None, 0, asked=True
+        )
+        relaxed = MGO.copy().scale_lattice(70.0)
+        store.tell({first.id: Answer("done", {"density": 3.8}, structure=relaxed)})
+        store.tell({second.id: Answer("done", {"density": 3.8}, structure=relaxed, duplicate_of=first.id)})
+        store.tell({third.id: Answer("done", {"density": 3.8})})
+        assert again().proposed_structures() == {first.id: MGO, second.id: MGO}
+        assert again().structures() == {first.id: relaxed, second.id: relaxed}
+        assert again().structures([second.id, third.id]) == {second.id: relaxed}
+        assert again().structures([]) == {}
+        assert [m.answer.duplicate_of for m in again().measurements()] == [None, first.id, None]
 
     @pytest.mark.slow
     def test_many_threads_issue_each_pair_once_and_keep_every_answer(
@@ -175,14 +217,15 @@ class TestSqlite(StoreContract):
     def reopened(self, tmp_path: Path) -> Callable[[], Store]:
         return lambda: SqlStore(f"sqlite:///{tmp_path / 'folder' / 'campaign.db'}")
 
-    def test_a_store_of_another_schema_is_refused(self, store: Store, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("version", [1, 99])
+    def test_a_store_of_another_schema_is_refused(self, store: Store, tmp_path: Path, version: int) -> None:
         import sqlite3
 
         store.issue([choice()], LADDER, None, None, 0, asked=True)
         with closing(sqlite3.connect(tmp_path / "folder" / "campaign.db")) as connection:
-            connection.execute("UPDATE campaign SET schema_version = 99")
+            connection.execute(f"UPDATE campaign SET schema_version = {version}")
             connection.commit()
-        with pytest.raises(StoreError, match="has schema 99 and this gfnmat reads 1"):
+        with pytest.raises(StoreError, match=f"has schema {version} and this gfnmat reads 2"):
             SqlStore(f"sqlite:///{tmp_path / 'folder' / 'campaign.db'}").open("mine", IDENTITY, {})
 
     def test_a_password_is_never_shown(self) -> None:

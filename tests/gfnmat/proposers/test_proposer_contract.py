@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from gfnmat import Candidates, CompositionSpace
+from gfnmat import Candidates, CompositionSpace, CrystalSpace
 from gfnmat.proposers.gflownet import GFlowNetProposer
 from gfnmat.proposers.proposer import Proposer
 from gfnmat.proposers.random import RandomProposer
+from gfnmat.space.design_space import DesignSpace
 
 SPACE = CompositionSpace(["Li", "Mg", "Al", "Ti", "O", "F", "N"], (2, 3), (2, 9))
 
@@ -19,6 +20,8 @@ def nitrogen(candidates: Candidates) -> Tensor:
 class ProposerContract:
     """Subclass it with `make`."""
 
+    space: DesignSpace = SPACE
+
     def make(self) -> Proposer:
         raise NotImplementedError
 
@@ -27,7 +30,7 @@ class ProposerContract:
         proposal = self.make().propose(50, reward, seed=1)  # type: ignore[arg-type]
         assert len(proposal.candidates) == 50
         assert len(set(proposal.candidates.keys)) == 50
-        assert bool(SPACE.admits(proposal.candidates).all())
+        assert bool(self.space.admits(proposal.candidates).all())
         assert 0 < proposal.distinct <= 1
 
     @pytest.mark.parametrize("reward", [None, nitrogen])
@@ -69,3 +72,20 @@ class TestGFlowNet(ProposerContract):
 
         assert share(1, None) + 0.15 < share(3, nitrogen)
         assert torch.isfinite(torch.tensor(proposer.propose(10, nitrogen, 4).loss))
+
+
+CRYSTALS = CrystalSpace(["Mg", "Al", "N"], (2, 2), (2, 4), chemistry="any", space_groups=[216, 225])
+
+
+class TestRandomCrystals(ProposerContract):
+    space = CRYSTALS
+
+    def make(self) -> Proposer:
+        return RandomProposer(CRYSTALS)
+
+
+class TestGFlowNetOfCrystals(ProposerContract):
+    space = CRYSTALS
+
+    def make(self) -> Proposer:
+        return GFlowNetProposer(CRYSTALS, trajectories=256, seed=0)

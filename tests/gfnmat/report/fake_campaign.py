@@ -19,11 +19,13 @@ TWO_OBJECTIVES = [
 ONE_OBJECTIVE = TWO_OBJECTIVES[:1]
 
 
-def config(name: str = "stiff", objectives: Sequence[dict[str, Any]] = TWO_OBJECTIVES) -> CampaignConfig:
+def config(
+    name: str = "stiff", objectives: Sequence[dict[str, Any]] = TWO_OBJECTIVES, space: dict[str, Any] | None = None
+) -> CampaignConfig:
     return load(
         {
             "name": name,
-            "space": {"elements": ["Li", "Be", "B", "N", "O"]},
+            "space": space or {"elements": ["Li", "Be", "B", "N", "O"]},
             "objectives": list(objectives),
             "constraints": [{"property": "formation_energy", "max": -0.5}],
             "fidelities": [
@@ -73,6 +75,20 @@ ROWS = (
 )
 
 
+def crystal(number: int, row: dict[str, Any], space_group: str, duplicate_of: int | None = None) -> dict[str, Any]:
+    """A measurement of a crystal: what `measured` gives, with what tells crystals apart."""
+    key = f"{row['formula']}|{space_group}|{number}"
+    return {**row, "space_group": space_group, "key": key, "duplicate_of": duplicate_of}
+
+
+CRYSTALS = (
+    crystal(1, measured("BeO", 210, 3.0), "P6_3mc"),
+    crystal(2, measured("BeO", 190, 2.8), "Fm-3m"),
+    crystal(3, measured("BeO", 230, 2.9), "P1", duplicate_of=1),
+    crystal(4, measured("BN", 20, 3.4, formation_energy=-0.1), "P1"),
+)
+
+
 @dataclass(frozen=True)
 class FakeCampaign:
     config: CampaignConfig = field(default_factory=config)
@@ -83,9 +99,11 @@ class FakeCampaign:
         return self.config.problem
 
     def measurements(self) -> pd.DataFrame:
-        frame = pd.DataFrame(list(self.rows), columns=list(measured("H")))
+        frame = pd.DataFrame(list(self.rows), columns=list(self.rows[0] if self.rows else measured("H")))
         numbers = ["bulk_modulus", "density", "formation_energy"]
         frame = frame.astype(dict.fromkeys(numbers, float))
+        if "duplicate_of" in frame:
+            frame = frame.astype({"duplicate_of": "Int64"})
         frame.insert(0, "id", range(1, len(frame) + 1))
         return frame
 
@@ -93,7 +111,7 @@ class FakeCampaign:
         if not self.rows:
             return {}
         return {
-            "BeO": Structure.from_spacegroup(
+            "BeO-1" if "key" in self.rows[0] else "BeO": Structure.from_spacegroup(
                 "P6_3mc", Lattice.hexagonal(2.7, 4.4), ["Be", "O"], [[1 / 3, 2 / 3, 0], [1 / 3, 2 / 3, 0.38]]
             )
         }

@@ -5,7 +5,7 @@ import subprocess
 from html.parser import HTMLParser
 
 import pytest
-from fake_campaign import ONE_OBJECTIVE, FakeCampaign, config, measured
+from fake_campaign import CRYSTALS, ONE_OBJECTIVE, FakeCampaign, config, measured
 
 from gfnmat.report.page import render, write
 from gfnmat.report.report import collect
@@ -69,6 +69,7 @@ def test_the_search_is_described(page):
     text = page.text["searched"]
     for part in (
         "Li Be B N O",
+        "compositions of 2 to 3 elements and 2 to 12 atoms, chemistry ionic",
         "maximize bulk modulus (GPa)",
         "formation energy ≤ \N{MINUS SIGN}0.5 eV/atom",
         "relaxed (target)",
@@ -131,6 +132,35 @@ def test_one_objective_has_a_ranking():
     text = Page(render(collect(FakeCampaign(config("single", ONE_OBJECTIVE))))).text["found"]
     assert "The best bulk modulus is 210 GPa, of BeO" in text
     assert "The best materials" in text
+
+
+def test_crystals_are_named_with_their_space_group():
+    space = {"kind": "crystal", "elements": ["Be", "B", "N", "O"], "crystal_systems": ["cubic", "hexagonal"]}
+    html = render(collect(FakeCampaign(config("one", ONE_OBJECTIVE, space), CRYSTALS)))
+    text = Page(html).text
+    assert "crystal systems cubic, hexagonal" in text["searched"]
+    assert "The best bulk modulus is 210 GPa, of BeO P6_3mc" in text["found"]
+    assert "Fm-3m" in text["found"]
+    assert "230" not in text["found"]
+    assert "same as no." in text["measurements"]
+    assert "BeO|P6_3mc|1" not in text["measurements"]
+    assert 'download="BeO-1.cif"' in html
+    assert "<summary>BeO-1</summary>" in html
+    assert "BeO Fm-3m" in html  # beside the pointer in a figure
+
+
+def test_one_formula_stands_for_its_elements():
+    csp = config("one", space={"kind": "crystal", "formula": "BeO"})
+    text = Page(render(collect(FakeCampaign(csp, CRYSTALS)))).text
+    assert "BeO" in text["searched"]
+    assert "crystals of 2 to 12 atoms, chemistry ionic" in text["searched"]
+    assert "Symmetry" not in text["searched"]
+
+
+def test_a_prototype_says_how_large_crystals_are():
+    space = {"kind": "crystal", "elements": ["Be", "O"], "prototype": "zincblende", "require": ["O"]}
+    text = Page(render(collect(FakeCampaign(config("one", space=space), CRYSTALS)))).text
+    assert "crystals on the sites of zincblende, chemistry ionic, with O" in text["searched"]
 
 
 def test_a_target_and_three_objectives_have_figures():

@@ -1,5 +1,5 @@
 import pytest
-from fake_campaign import ONE_OBJECTIVE, FakeCampaign, config, measured
+from fake_campaign import CRYSTALS, ONE_OBJECTIVE, FakeCampaign, config, measured
 
 from gfnmat.report.comparison import common_cost, verdicts
 from gfnmat.report.failures import reasons
@@ -24,6 +24,14 @@ def test_only_feasible_results_at_the_target_count():
 def test_a_result_without_an_objective_does_not_count():
     data = collect(FakeCampaign(rows=(measured("BeO", 210, None), measured("BN", 100, 2.0)))).subject
     assert data.counting["formula"].tolist() == ["BN"]
+
+
+def test_a_material_that_was_measured_before_counts_once():
+    data = collect(FakeCampaign(rows=CRYSTALS)).subject
+    assert data.counting["id"].tolist() == [1, 2]
+    assert data.front["id"].tolist() == [1, 2]
+    assert data.spent == pytest.approx(4.0)
+    assert list(data.structures) == ["BeO-1"]
 
 
 def test_cost_so_far_counts_cheap_rungs_and_failures_but_nothing_withdrawn():

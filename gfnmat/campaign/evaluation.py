@@ -1,0 +1,111 @@
+"""Evaluation of what the loop issued: batch by batch, each kept before the next begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from gfnmat.campaign.duplicates import first_match
+from gfnmat.campaign.ladder import Ladder
+from gfnmat.campaign.records import Answer, Suggestion
+from gfnmat.campaign.store import AlreadyToldError, Store
+from gfnmat.space.candidates import Candidates
+
+BATCH = 8  # materials given to an oracle at once: what an interruption can cost
+ATTEMPTS = 3
+
+
+class EvaluationError(ValueError):
+    """An oracle that fails for every material of a batch; the message is for the user."""
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Asks the oracles about suggestions and tells the store what they answer.
+
+    Attributes:
+        ladder: the oracles.
+        store: where suggestions come from and answers go.
+    """
+
+    ladder: Ladder
+    store: Store
+
+    def evaluate(self, waiting: Sequence[Suggestion]) -> Iterator[Sequence[Suggestion]]:
+        """Evaluates suggestions rung by rung; gives each batch once its answers are kept.
+
+        Raises:
+            EvaluationError: an oracle failed for every material of a batch, whose attempt then does not count.
+        """
+        by_rung = groupby(sorted(waiting, key=lambda s: (s.choice.rung, s.id)), key=lambda s: s.choice.rung)
+        for rung, of_rung in by_rung:
+            for batch in _batches(list(of_rung)):
+                self._evaluate(rung, batch)
+                yield batch
+
+    def _evaluate(self, rung: int, batch: Sequence[Suggestion]) -> None:
+        ids = [suggestion.id for suggestion in batch]
+        if len(batch) == 1 and batch[0].attempts >= ATTEMPTS:
+            self._keep({ids[0]: Answer("retryable", error=f"given up after {ATTEMPTS} attempts that did not end")})
+            return
+        self.store.count_attempt(ids)
+        try:
+            candidates = Candidates.of_keys([suggestion.choice.key for suggestion in batch])
+            answers = self.ladder.evaluate(rung, candidates)
+            if len(batch) > 1 and all(answer.status == "retryable" for answer in answers):
+                raise EvaluationError(
+                    f"{self.ladder.problem.fidelities[rung].name} failed for every one of {len(batch)} materials: "
+                    f"{answers[0].error}. They stay outstanding; once that is put right, the same command tries them "
+                    "again."
+                )
+            at_target = candidates.crystals is not None and rung == self.ladder.problem.target_rung
+            told = {
+                suggestion.id: answer
+                for suggestion, answer in zip(batch, answers, strict=True)
+                if answer.status != "retryable" or suggestion.attempts + 1 >= ATTEMPTS
+            }
+            told = self._compared(told, batch) if at_target else told
+        except (KeyboardInterrupt, EvaluationError):
+            self.store.count_attempt(ids, by=-1)
+            raise
+        self._keep(told)
+
+    def _compared(self, answers: Mapping[int, Answer], batch: Sequence[Suggestion]) -> dict[int, Answer]:
+        """The answers of the target about crystals; one whose structure came before says which one that was."""
+        formulas = {suggestion.id: suggestion.choice.formula for suggestion in batch}
+        judged = {
+            m.suggestion.id: m.suggestion.choice.formula
+            for m in self.store.measurements()
+            if m.answer.status == "done"
+            and m.answer.duplicate_of is None
+            and m.suggestion.choice.rung == self.ladder.problem.target_rung
+            and m.suggestion.choice.formula in formulas.values()
+        }
+        structures = self.store.structures(list(judged))
+        compared = {}
+        for number, answer in answers.items():
+            if answer.status == "done" and answer.structure is not None:
+                same_formula = {n: s for n, s in structures.items() if judged[n] == formulas[number] and n != number}
+                answer = replace(answer, duplicate_of=first_match(answer.structure, same_formula))
+                if answer.duplicate_of is None:
+                    judged[number], structures[number] = formulas[number], answer.structure
+            compared[number] = answer
+        return compared
+
+    def _keep(self, answers: Mapping[int, Answer]) -> None:
+        """Tells the store one by one: what a person has told meanwhile stands."""
+        for number, answer in answers.items():
+            with suppress(AlreadyToldError):
+                self.store.tell({number: answer})
+
+
+def _batches(waiting: Sequence[Suggestion]) -> Iterator[Sequence[Suggestion]]:
+    """Batches of those not tried yet; then one by one those whose attempt did not end, so that none costs another."""
+    fresh = [suggestion for suggestion in waiting if suggestion.attempts == 0]
+    for start in range(0, len(fresh), BATCH):
+        yield fresh[start : start + BATCH]
+    for suggestion in waiting:
+        if suggestion.attempts:
+            yield [suggestion]

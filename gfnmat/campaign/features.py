@@ -1,0 +1,43 @@
+"""Candidates as the numbers that surrogates learn from."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from gfnmat.space.candidates import Candidates
+from gfnmat.space.crystals import Crystals
+from gfnmat.space.decoding import primitive_points, primitive_vectors
+from surrogates import CrystalFeatures, MagpieFeatures
+
+
+def features_of(candidates: Candidates) -> Tensor:
+    """One row a candidate, `n x d` float64 on the CPU: `MagpieFeatures` or, of crystals, `CrystalFeatures`."""
+    if candidates.crystals is None:
+        return _magpie()(candidates.counts)
+    crystals = candidates.crystals.to("cpu")
+    return _crystal()(crystals.counts, crystals.group, *padded_atoms(crystals), primitive_vectors(crystals))
+
+
+def padded_atoms(crystals: Crystals) -> tuple[Tensor, Tensor]:
+    """Atomic numbers, `n x A` with 0 where there is no atom, and fractional coordinates, `n x A x 3`."""
+    number, points, sizes = primitive_points(crystals)
+    crystal = torch.arange(len(sizes)).repeat_interleave(sizes)
+    place = torch.arange(len(number)) - (sizes.cumsum(0) - sizes)[crystal]
+    most = int(sizes.max()) if len(sizes) else 0
+    numbers = torch.zeros(len(sizes), most, dtype=torch.int64)
+    coordinates = torch.zeros(len(sizes), most, 3, dtype=torch.float64)
+    numbers[crystal, place], coordinates[crystal, place] = number, points
+    return numbers, coordinates
+
+
+@cache
+def _magpie() -> MagpieFeatures:
+    return MagpieFeatures(dtype=torch.float64)
+
+
+@cache
+def _crystal() -> CrystalFeatures:
+    return CrystalFeatures(dtype=torch.float64)
