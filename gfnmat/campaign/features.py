@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 
 import torch
@@ -12,6 +13,8 @@ from gfnmat.space.crystals import Crystals
 from gfnmat.space.decoding import primitive_points, primitive_vectors
 from surrogates import CrystalFeatures, MagpieFeatures
 
+DECIMALS = 4  # of the features of two descriptions of one crystal that agree
+
 
 def features_of(candidates: Candidates) -> Tensor:
     """One row a candidate, `n x d` float64 on the CPU: `MagpieFeatures` or, of crystals, `CrystalFeatures`."""
@@ -19,6 +22,20 @@ def features_of(candidates: Candidates) -> Tensor:
         return _magpie()(candidates.counts)
     crystals = candidates.crystals.to("cpu")
     return _crystal()(crystals.counts, crystals.group, *padded_atoms(crystals), primitive_vectors(crystals))
+
+
+def identities(candidates: Candidates) -> tuple[str, ...]:
+    """What tells one material from another: the key, or of crystals the formula and the rounded features.
+
+    One crystal can be written in several space groups and cells. Its features are the same in all of them.
+    """
+    if candidates.crystals is None:
+        return candidates.keys
+    rounded = features_of(candidates).mul(10**DECIMALS).round().long()
+    return tuple(
+        f"{formula} {hashlib.sha256(row.numpy().tobytes()).hexdigest()[:16]}"
+        for formula, row in zip(candidates.formulas, rounded, strict=True)
+    )
 
 
 def padded_atoms(crystals: Crystals) -> tuple[Tensor, Tensor]:

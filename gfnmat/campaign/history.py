@@ -11,7 +11,6 @@ from torch import Tensor
 
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.records import Measurement, Suggestion
-from gfnmat.space.candidates import Candidates
 
 
 @dataclass(frozen=True)
@@ -90,23 +89,29 @@ class History:
         free = {m.suggestion.id for m in self.measurements if m.answer.status in ("withdrawn", "retryable")}
         return sum(s.choice.cost for s in suggestions if s.id not in free)
 
-    def open_pairs(self, pool: Candidates) -> Tensor:
+    def open_pairs(self, pool: Sequence[str], identity: Mapping[str, str]) -> Tensor:
         """Which (candidate, rung) pairs may be issued, `pool x rungs` booleans.
 
         Not what was issued before (unless it was withdrawn), and for a candidate that a rung found infeasible
         nothing from there up.
+
+        Args:
+            pool: the identity of each candidate, none twice.
+            identity: of what was suggested, by its key.
         """
         n_rungs = len(self.goals.problem.fidelities)
         withdrawn = {m.suggestion.id for m in self.measurements if m.answer.status == "withdrawn"}
-        row = {key: index for index, key in enumerate(pool.keys)}
+        row = {name: index for index, name in enumerate(pool)}
         open_pairs = torch.ones(len(pool), n_rungs, dtype=torch.bool)
         for suggestion in self.suggestions:
-            if suggestion.id not in withdrawn and suggestion.choice.key in row:
-                open_pairs[row[suggestion.choice.key], suggestion.choice.rung] = False
+            name = identity[suggestion.choice.key]
+            if suggestion.id not in withdrawn and name in row:
+                open_pairs[row[name], suggestion.choice.rung] = False
         for measurement in self.measurements:
             choice = measurement.suggestion.choice
-            if measurement.answer.status == "infeasible" and choice.key in row:
-                open_pairs[row[choice.key], choice.rung :] = False
+            name = identity[choice.key]
+            if measurement.answer.status == "infeasible" and name in row:
+                open_pairs[row[name], choice.rung :] = False
         return open_pairs
 
 

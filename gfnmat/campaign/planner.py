@@ -14,7 +14,7 @@ from torch import Tensor
 
 import surrogates
 from gfnmat.campaign.acquisition import Pick, select
-from gfnmat.campaign.features import features_of
+from gfnmat.campaign.features import features_of, identities
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.history import History
 from gfnmat.campaign.records import Choice, RoundRecord, Suggestion
@@ -87,7 +87,8 @@ class Planner:
         proposal = self.proposer.propose(self.config.proposer.pool, learned.reward if learned else None, seed)
         pool = self._pool(proposal.candidates, history, with_known=not picks_at_random)
         say("select")
-        open_pairs = history.open_pairs(pool) & torch.stack([screen(pool) for screen in self.screens], dim=1)
+        pairs = history.open_pairs(identities(pool), self._identities_of(history))
+        open_pairs = pairs & torch.stack([screen(pool) for screen in self.screens], dim=1)
         if only_rung is not None:
             open_pairs &= torch.arange(open_pairs.shape[1]) == only_rung
         budget = self.config.budget.cost - history.spent
@@ -150,8 +151,16 @@ class Planner:
         if with_known and history.answered:
             known = dict.fromkeys(m.suggestion.choice.key for m in history.answered)
             batches.append(Candidates.of_keys(list(known)))
-        pool = Candidates.concatenate(batches).distinct()
-        return pool[self.screens[-1](pool)]
+        pool = Candidates.concatenate(batches)
+        first = {name: row for row, name in reversed(list(enumerate(identities(pool))))}
+        distinct = pool[sorted(first.values())]
+        return distinct[self.screens[-1](distinct)]
+
+    @staticmethod
+    def _identities_of(history: History) -> dict[str, str]:
+        """The identity of everything suggested, by its key."""
+        keys = list(dict.fromkeys(suggestion.choice.key for suggestion in history.suggestions))
+        return dict(zip(keys, identities(Candidates.of_keys(keys)), strict=True)) if keys else {}
 
     def _select(
         self,

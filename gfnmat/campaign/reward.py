@@ -32,7 +32,7 @@ class Scale:
     @classmethod
     def of(cls, utilities: Tensor) -> Scale:
         """The range of `n x objectives` utilities, n at least 1; an objective without spread gets width 1."""
-        low, high = utilities.amin(0), utilities.amax(0)
+        low, high = utilities.quantile(0.5, dim=0), utilities.amax(0)
         flat = (high - low) < 1e-9
         return cls(low, torch.where(flat, low + 1.0, high))
 

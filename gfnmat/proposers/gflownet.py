@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from io import BytesIO
 
-from gfnmat.flow.gflownet import GFlowNet, LogReward, TrainingRecord
+import torch
+from torch import Tensor
+
+from gfnmat.flow.gflownet import GFlowNet, LogReward, Training, TrainingRecord
 from gfnmat.proposers.proposer import Proposal
+from gfnmat.space.candidates import Candidates
 from gfnmat.space.design_space import DesignSpace
+
+WIDER = 4  # draws of an untrained sampler for each candidate that is wanted
+REFINED, STEPS = 64, 4  # how many of the best are refined, and how often
 
 
 class GFlowNetProposer:
-    """Trains its sampler on the round's reward, from where the last round left it, and draws from it.
+    """Trains its sampler on the round's reward and draws from it.
+
+    In a space of compositions the sampler goes on from where the last round left it, and what it draws is proposed.
+    In a space of crystals, where a round's training reaches few of the many ways to write a good crystal, it starts anew
+    in each round. Candidates are drawn from it and from an untrained sampler, the best are refined bin by bin, and what
+    is proposed is drawn from all these without repetition, in proportion to the reward.
 
     Args:
         space: the design space.
@@ -20,21 +32,39 @@ class GFlowNetProposer:
     """
 
     def __init__(self, space: DesignSpace, trajectories: int, seed: int = 0, device: str = "cpu") -> None:
+        self.space, self.trajectories, self.seed, self.device = space, trajectories, seed, device
         self.flow = GFlowNet(space, seed=seed, device=device)
-        self.trajectories = trajectories
-        self.device = device
+        self._untrained = GFlowNet(space, seed=seed, device=device)
 
     def propose(self, n: int, log_reward: LogReward | None, seed: int) -> Proposal:
         """Up to n distinct candidates; without a reward, random sentences of the grammar."""
+        if log_reward is None:
+            self._untrained.reseed(seed)
+            found, distinct = self._untrained.sample_distinct(n)
+            return Proposal(candidates=found.to("cpu"), distinct=distinct)
+        if self.flow.environment.weighs:
+            self.flow = GFlowNet(self.space, seed=self.seed, device=self.device)
         self.flow.reseed(seed)
-        record = None if log_reward is None else self.flow.fit(log_reward, trajectories=self.trajectories)
+        training = Training(learning_rate=1e-3, exploration=0.2) if self.flow.environment.weighs else None
+        record = self.flow.fit(log_reward, trajectories=self.trajectories, training=training)
         found, distinct = self.flow.sample_distinct(n)
-        return Proposal(
-            candidates=found.to("cpu"),
-            distinct=distinct,
-            loss=_final_loss(record) if record else None,
-            log_z=self.flow.log_z if record else None,
-        )
+        if self.flow.environment.weighs:
+            found = self._chosen(n, found, log_reward, seed)
+        return Proposal(found.to("cpu"), distinct, loss=_final_loss(record), log_z=self.flow.log_z)
+
+    def _chosen(self, n: int, drawn: Candidates, log_reward: LogReward, seed: int) -> Candidates:
+        """Up to n of these, of what an untrained sampler draws, and of the refined best."""
+        self._untrained.reseed(seed)
+        pool = Candidates.concatenate([drawn, self._untrained.sample(WIDER * n)]).distinct()
+        value = log_reward(pool).cpu()
+        for _ in range(STEPS):
+            best = pool[value.topk(min(REFINED, len(pool))).indices.to(pool.counts.device)]
+            wider = Candidates.concatenate([pool, self.space.neighbours(best)]).distinct()
+            new = wider[len(pool) :]
+            if not len(new):
+                break
+            pool, value = wider, torch.cat([value, log_reward(new).cpu()])
+        return pool[_without_repetition(value, n, seed).to(pool.counts.device)]
 
     def state(self) -> bytes:
         """The sampler, as `GFlowNet.save` writes it."""
@@ -45,6 +75,13 @@ class GFlowNetProposer:
     def restore(self, state: bytes) -> None:
         """Goes back to a sampler that was kept."""
         self.flow = GFlowNet.load(BytesIO(state), device=self.device)
+
+
+def _without_repetition(log_weight: Tensor, n: int, seed: int) -> Tensor:
+    """Rows drawn without repetition in proportion to their weights, by the largest Gumbel-perturbed log weights."""
+    generator = torch.Generator().manual_seed(seed)
+    waiting = torch.empty(len(log_weight), dtype=torch.float64).exponential_(generator=generator)
+    return (log_weight.double() - waiting.log()).topk(min(n, len(log_weight))).indices
 
 
 def _final_loss(record: TrainingRecord) -> float:

@@ -129,6 +129,10 @@ class CompositionSpace:
         """Whether each candidate is in the space, `n` booleans."""
         return admitted(self, candidates)
 
+    def neighbours(self, candidates: Candidates) -> Candidates:
+        """None: a formula has no numbers that could be a little different."""
+        return candidates[:0]
+
     def enumerate(self, limit: int = LARGEST_ENUMERATION) -> Candidates:
         """Every candidate of the space, for one that is small enough.
 

@@ -16,6 +16,7 @@ from gfnmat.space.crystal_state import Columns, Words
 from gfnmat.space.crystal_tables import CrystalTables
 from gfnmat.space.crystals import Crystals
 from gfnmat.space.ingredients import Ingredients
+from gfnmat.space.neighbours import neighbours
 from gfnmat.space.sentences import admitted, enumerated
 from gfnmat.space.symmetry import groups_offered
 from gfnmat.space.templates import (
@@ -243,6 +244,13 @@ class CrystalSpace:
     def admits(self, candidates: Candidates) -> Tensor:
         """Whether each candidate is in the space, `n` booleans."""
         return admitted(self, candidates)
+
+    def neighbours(self, candidates: Candidates) -> Candidates:
+        """Crystals of the space that differ from one of the candidates by one bin of cell or coordinates, once each."""
+        if candidates.crystals is None or not len(candidates):
+            return candidates[:0]
+        near = Candidates.of_crystals(neighbours(candidates.crystals)).distinct()
+        return near[self.admits(near)]
 
     def enumerate(self, limit: int = LARGEST_ENUMERATION) -> Candidates:
         """Every candidate of the space, for one that is small enough.

@@ -43,6 +43,9 @@ class DesignSpace(Protocol):
     def admits(self, candidates: Candidates) -> Tensor:
         """Whether each candidate is in the space, `n` booleans."""
 
+    def neighbours(self, candidates: Candidates) -> Candidates:
+        """Candidates of the space that differ from one of these a little in one number, once each."""
+
     def enumerate(self) -> Candidates:
         """Every candidate of a space that is small enough.
 
