@@ -73,6 +73,7 @@ def select(
     budget: float,
     reserve: float,
     seed: int,
+    log_feasibility: Tensor | None = None,
 ) -> list[Pick]:
     """Picks up to n pairs, one by one, each with the earlier ones pending.
 
@@ -90,11 +91,13 @@ def select(
         reserve: what a pick below the target must leave of the budget; a promise that cannot be confirmed any more
             is of no use.
         seed: fixes the quasi-random samples.
+        log_feasibility: log-probability that the target oracle answers each candidate, `pool`; None if it surely does.
     """
     shares = torch.stack([_share_bought(surrogate, goals, pool, rung) for rung in range(open_pairs.shape[1])], dim=1)
     log_price = prices(costs).log().to(shares.device)
     improvement = _Improvement(surrogate, goals, scale, measured, seed)
-    alone = improvement(pool, pending)
+    answered = torch.zeros_like(shares[:, 0]) if log_feasibility is None else log_feasibility.to(shares)
+    alone = improvement(pool, pending) + answered
     open_pairs = open_pairs.to(shares.device, copy=True)
     declared = torch.tensor(list(costs), dtype=torch.float64, device=shares.device)
     kept_back = torch.full_like(declared, reserve)
@@ -110,7 +113,7 @@ def select(
             candidates = ranked.topk(min(max(SHORTLIST, 4 * n), int(payable.any(1).sum()))).indices
         if picks:
             taken = torch.cat([pending, pool[[pick.index for pick in picks]]])
-            log_improvement[candidates] = improvement(pool[candidates], taken)
+            log_improvement[candidates] = improvement(pool[candidates], taken) + answered[candidates]
         score = log_improvement[candidates, None] + shares[candidates].clamp(min=1e-12).log() - log_price[None]
         best = int(torch.where(payable[candidates], score, -torch.inf).argmax())
         row, rung = divmod(best, open_pairs.shape[1])

@@ -14,6 +14,7 @@ from torch import Tensor
 
 import surrogates
 from gfnmat.campaign.acquisition import Pick, select
+from gfnmat.campaign.feasibility import Feasibility
 from gfnmat.campaign.features import features_of, identities
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.history import History
@@ -120,17 +121,19 @@ class Planner:
             return None
         say("learn")
         answered = history.answered
+        reference = features_of(self._reference)
         surrogate = surrogates.build(
             self.config.surrogate.kind,
             n_fidelities=len(self.config.fidelities),
             n_properties=len(self.goals.problem.properties),
-            reference=features_of(self._reference),
+            reference=reference,
         )
         surrogate.fit(
             features_of(Candidates.of_keys([m.suggestion.choice.key for m in answered])),
             torch.tensor([m.suggestion.choice.rung for m in answered]),
             history.values(answered),
         )
+        feasibility = Feasibility.learned(history, reference)
         feasible = history.feasible_at_target()
         scale = Scale.of(self.goals.utilities(history.values(feasible if len(feasible) > 1 else judged)))
         reward = SurrogateReward(
@@ -141,9 +144,10 @@ class Planner:
             preferences=draw_preferences(len(self.goals.problem.objectives), seed),
             sharpness=self.config.proposer.sharpness,
             screen=self.screens[-1],
+            feasibility=feasibility,
         )
         coverage, rank_correlation = _trust(surrogate, target=self.goals.problem.target_rung)
-        return Learned(surrogate, scale, reward, coverage, rank_correlation)
+        return Learned(surrogate, feasibility, scale, reward, coverage, rank_correlation)
 
     def _pool(self, proposed: Candidates, history: History, with_known: bool) -> Candidates:
         """What the oracles can answer of the proposals and of what was measured below the target."""
@@ -187,6 +191,7 @@ class Planner:
             budget=budget,
             reserve=reserve,
             seed=seed,
+            log_feasibility=learned.feasibility.log_probability(features),
         )
         if not picks:
             return ()
@@ -264,6 +269,7 @@ class Learned:
     """What one round learned."""
 
     surrogate: Surrogate
+    feasibility: Feasibility
     scale: Scale
     reward: SurrogateReward
     coverage: float | None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gfnmat.campaign.feasibility import Feasibility
 from gfnmat.campaign.goals import Goals
 from gfnmat.space.candidates import Candidates
 from surrogates import Surrogate
@@ -48,7 +49,8 @@ class SurrogateReward:
     Each objective's optimistic prediction (up to `OPTIMISM` standard deviations nearer to its goal) is put on the
     scale of what was measured; the weighted Chebyshev distance to the ideal point scalarises the objectives
     (Knowles, IEEE Trans. Evol. Comput. 10, 50, 2006), and the best over this round's preferences counts, so that
-    one sampler covers the front. The probabilities that the constraints are met multiply the reward.
+    one sampler covers the front. The probabilities that the constraints are met, and that the oracle answers at all,
+    multiply the reward.
 
     Attributes:
         surrogate: predicts `problem.properties`.
@@ -58,6 +60,7 @@ class SurrogateReward:
         preferences: `preferences x objectives` weights, each row summing to 1.
         sharpness: what the scalarised unit range adds to the log reward.
         screen: says which candidates the target oracle can answer at all, `n` booleans.
+        feasibility: how likely it is to answer the others.
     """
 
     surrogate: Surrogate
@@ -67,15 +70,18 @@ class SurrogateReward:
     preferences: Tensor
     sharpness: float
     screen: Callable[[Candidates], Tensor]
+    feasibility: Feasibility
 
     def __call__(self, candidates: Candidates) -> Tensor:
         """Log reward, `n`."""
-        prediction = self.surrogate.predict(self.features(candidates))
+        features = self.features(candidates)
+        prediction = self.surrogate.predict(features)
         mean, sd = prediction.mean, prediction.sd
         score = self._scalarised(self.scale.normalised(self.goals.optimistic(mean, OPTIMISM * sd)))
         feasible = self.goals.log_probability_of_meeting(mean, sd).clamp(min=LEAST_LOG_PROBABILITY)
         refused = (~self.screen(candidates)).to(score) * REFUSED
-        return self.sharpness * score + feasible + refused.to(score.device)
+        answered = self.feasibility.log_probability(features)
+        return self.sharpness * score + feasible + answered + refused.to(score.device)
 
     def _scalarised(self, normalised: Tensor) -> Tensor:
         n_objectives = normalised.shape[-1]

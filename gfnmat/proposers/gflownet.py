@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 
 import torch
@@ -20,9 +21,10 @@ class GFlowNetProposer:
     """Trains its sampler on the round's reward and draws from it.
 
     In a space of compositions the sampler goes on from where the last round left it, and what it draws is proposed.
-    In a space of crystals, where a round's training reaches few of the many ways to write a good crystal, it starts anew
-    in each round. Candidates are drawn from it and from an untrained sampler, the best are refined bin by bin, and what
-    is proposed is drawn from all these without repetition, in proportion to the reward.
+    In a space of crystals, where a round's training reaches few of the many ways to write a good crystal, it starts
+    anew each round. Candidates are drawn from it and from an untrained sampler, the best are refined bin by bin, of
+    crystals that differ in bins alone the best one is kept, and what is proposed is drawn from all these without
+    repetition, in proportion to the reward.
 
     Args:
         space: the design space.
@@ -64,7 +66,9 @@ class GFlowNetProposer:
             if not len(new):
                 break
             pool, value = wider, torch.cat([value, log_reward(new).cpu()])
-        return pool[_without_repetition(value, n, seed).to(pool.counts.device)]
+        rows = _best_of_each(pool.crystals.motifs, value) if pool.crystals is not None else torch.arange(len(pool))
+        chosen = rows[_without_repetition(value[rows], n, seed)]
+        return pool[chosen.to(pool.counts.device)]
 
     def state(self) -> bytes:
         """The sampler, as `GFlowNet.save` writes it."""
@@ -75,6 +79,14 @@ class GFlowNetProposer:
     def restore(self, state: bytes) -> None:
         """Goes back to a sampler that was kept."""
         self.flow = GFlowNet.load(BytesIO(state), device=self.device)
+
+
+def _best_of_each(names: Sequence[str], value: Tensor) -> Tensor:
+    """The row of the highest value for each name."""
+    best: dict[str, int] = {}
+    for row in value.argsort(descending=True).tolist():
+        best.setdefault(names[row], row)
+    return torch.tensor(list(best.values()))
 
 
 def _without_repetition(log_weight: Tensor, n: int, seed: int) -> Tensor:

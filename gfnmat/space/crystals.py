@@ -15,6 +15,7 @@ from gfnmat.space.wyckoff import BINS, load_wyckoff_tables
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzA"
 N_ELEMENTS = 118
+_BINS = re.compile(r"(?:\.\d+)+")
 _SITE = re.compile(r"(?P<element>[A-Z][a-z]?)-(?P<letter>[a-zA])(?P<bins>(?:\.\d+)*)")
 
 
@@ -104,6 +105,11 @@ class Crystals:
             shaped = ".".join(str(shape[slot]) for slot in slots)
             keys.append("|".join([formula, str(group), ",".join(sites), shaped, str(volume)]))
         return tuple(keys)
+
+    @property
+    def motifs(self) -> tuple[str, ...]:
+        """The key of each crystal without its bins: what its cell and coordinates are variations of."""
+        return tuple(_BINS.sub("", key.rsplit("|", 2)[0]) for key in self.keys)
 
     @property
     def _parts(self) -> tuple[Tensor, ...]:
