@@ -14,14 +14,19 @@ _LARGE = 1000
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Run a block on one thread; torch's number of threads is put back after it."""
+def on_threads(number: int) -> Iterator[None]:
+    """Run a block on so many threads; torch's number of threads is put back after it."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(number)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def one_thread() -> AbstractContextManager[None]:
+    """Run a block on one thread."""
+    return on_threads(1)
 
 
 def threads_for(n_observations: int) -> AbstractContextManager[None]:

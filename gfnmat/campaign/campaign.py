@@ -235,8 +235,11 @@ class Campaign:
         return History(self._goals, self._store.suggestions(), self._store.measurements())
 
     def _restore_proposer(self) -> None:
-        if (state := self._store.proposer_state()) is not None:
-            self._proposer.restore(state)
+        """Whatever this process did since: the proposer stands where the store says."""
+        try:
+            self._proposer.restore(self._store.proposer_state())
+        except ValueError as error:
+            raise StoreError(f"{self._store.url} holds a sampler that this gfnmat does not read: {error}") from None
 
     def _end(self, history: History, rounds: int) -> str | None:
         """Why no further round can add to what is known of the target; None if one can."""

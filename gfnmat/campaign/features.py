@@ -14,6 +14,7 @@ from gfnmat.space.decoding import primitive_points, primitive_vectors
 from surrogates import CrystalFeatures, MagpieFeatures
 
 DECIMALS = 4  # of the features of two descriptions of one crystal that agree
+BESIDE_TIES = 0.637  # added before rounding down: means of table values are often halves of the last decimal
 
 
 def features_of(candidates: Candidates) -> Tensor:
@@ -31,7 +32,7 @@ def identities(candidates: Candidates) -> tuple[str, ...]:
     """
     if candidates.crystals is None:
         return candidates.keys
-    rounded = features_of(candidates).mul(10**DECIMALS).round().long()
+    rounded = features_of(candidates).mul(10**DECIMALS).add(BESIDE_TIES).floor().long()
     return tuple(
         f"{formula} {hashlib.sha256(row.numpy().tobytes()).hexdigest()[:16]}"
         for formula, row in zip(candidates.formulas, rounded, strict=True)

@@ -21,7 +21,9 @@ REFUSED = -6.0  # added where the target oracle cannot answer at all
 
 @dataclass(frozen=True)
 class Scale:
-    """The range of the utilities measured so far: 0 is the worst, 1 the best of each objective.
+    """The range of the utilities measured so far: 0 is the median, 1 the best of each objective.
+
+    Not the worst: a single bad crystal would make all others alike.
 
     Attributes:
         low, high: `objectives`.
@@ -81,7 +83,7 @@ class SurrogateReward:
         feasible = self.goals.log_probability_of_meeting(mean, sd).clamp(min=LEAST_LOG_PROBABILITY)
         refused = (~self.screen(candidates)).to(score) * REFUSED
         answered = self.feasibility.log_probability(features)
-        return self.sharpness * score + feasible + answered + refused.to(score.device)
+        return self.sharpness * score + feasible + answered + refused
 
     def _scalarised(self, normalised: Tensor) -> Tensor:
         n_objectives = normalised.shape[-1]

@@ -19,7 +19,7 @@ from gfnmat.space.candidates import Candidates
 from gfnmat.space.design_space import DesignSpace
 from gfnmat.space.sentences import Decisions, decisions_in
 from gfnmat.space.spaces import build_space
-from surrogates.threads import one_thread
+from surrogates.threads import on_threads
 
 LogReward = Callable[[Candidates], Tensor]
 FILE_FORMAT = 2
@@ -59,15 +59,14 @@ class TrainingRecord:
 
 
 class GFlowNet:
-    """Draws candidates of a design space with probability in proportion to a reward.
+    """Draws candidates of a design space in proportion to a reward.
 
-    Among crystals, in proportion to the reward times the probability that an untrained policy gives the crystal, as in
-    relative trajectory balance (Venkatraman et al., arXiv:2405.20971): were all sentences weighed alike, those of low
-    symmetry, which are far the most, would be all that is ever drawn.
+    Among crystals it is in proportion to the reward times the probability that an untrained policy gives the crystal,
+    as in relative trajectory balance (Venkatraman et al., arXiv:2405.20971): were all sentences weighed alike, those of
+    low symmetry, which are far the most, would be all that is ever drawn.
 
     Each material is one sentence of the space's grammar, so the graph is a tree, the backward policy is trivial,
-    and `log_prob` is exact. Trained by trajectory balance (Malkin et al., arXiv:2201.13259). On a CPU it works on one
-    thread: two are a quarter faster on idle cores and ten times slower on busy ones.
+    and `log_prob` is exact. Trained by trajectory balance (Malkin et al., arXiv:2201.13259).
 
     Args:
         space: the design space.
@@ -75,6 +74,7 @@ class GFlowNet:
             another thread, neither disturb it nor are disturbed.
         policy: size of the network.
         device: where the network and the states live, for example `cpu` or `cuda`.
+        threads: of the CPU; more are faster on idle cores only, and far slower on busy ones.
     """
 
     def __init__(
@@ -83,9 +83,11 @@ class GFlowNet:
         seed: int = 0,
         policy: PolicySize | None = None,
         device: torch.device | str = "cpu",
+        threads: int = 1,
     ) -> None:
         self.space = space
         self.policy_size = policy or PolicySize()
+        self.threads = threads
         self.environment = space.environment(device=device)
         self._generator = torch.Generator(device=device).manual_seed(seed)
         self._policy = SeededPolicy(self.environment, self.policy_size.hidden, self.policy_size.layers, self._generator)
@@ -140,7 +142,7 @@ class GFlowNet:
             schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _cosine(step / steps))
             losses = []
             for step in range(steps):
-                with one_thread():
+                with on_threads(self.threads):
                     loss = self._learn(log_reward, settings, optimizer)
                 schedule.step()
                 losses.append(loss)
@@ -185,7 +187,6 @@ class GFlowNet:
         return values.to(device=self.device, dtype=torch.get_default_dtype())
 
     @torch.no_grad()
-    @one_thread()
     def _rollout(self, n: int, exploration: float = 0.0) -> Decisions:
         return written(self.environment, self._policy, n, exploration)
 
@@ -193,7 +194,7 @@ class GFlowNet:
         """Draws n candidates, with repetition, `batch_size` at a time."""
         if n < 1:
             raise ValueError(f"n is {n}; ask for at least one candidate.")
-        with self._lock:
+        with self._lock, on_threads(self.threads):
             batches = []
             for start in range(0, n, batch_size):
                 batches.append(self.space.decode(self._rollout(min(batch_size, n - start)).finished))
@@ -211,7 +212,6 @@ class GFlowNet:
         return found[:n], len(found) / drawn
 
     @torch.no_grad()
-    @one_thread()
     def log_prob(self, candidates: Candidates, batch_size: int = 4096) -> Tensor:
         """The exact log-probability that one draw gives each candidate, `(n,)`.
 
@@ -221,7 +221,6 @@ class GFlowNet:
         return self._over(candidates, batch_size, log_prob_of)
 
     @torch.no_grad()
-    @one_thread()
     def log_prior(self, candidates: Candidates, batch_size: int = 4096) -> Tensor:
         """Log weight of each candidate before the reward, `(n,)`: what training adds the log reward to.
 
@@ -240,7 +239,8 @@ class GFlowNet:
             if not bool(inside.all()):
                 outside = int((~inside).nonzero()[0])
                 raise ValueError(f"{part.keys[outside]} is not in the space; see space.encode for why.")
-            parts.append(measure(decisions, self.environment, self._policy))
+            with on_threads(self.threads):
+                parts.append(measure(decisions, self.environment, self._policy))
         return torch.cat(parts)
 
     def save(self, file: str | Path | BinaryIO) -> None:

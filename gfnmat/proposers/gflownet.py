@@ -70,15 +70,20 @@ class GFlowNetProposer:
         chosen = rows[_without_repetition(value[rows], n, seed)]
         return pool[chosen.to(pool.counts.device)]
 
-    def state(self) -> bytes:
-        """The sampler, as `GFlowNet.save` writes it."""
+    def state(self) -> bytes | None:
+        """The sampler, as `GFlowNet.save` writes it; None where it starts anew in each round."""
+        if self.flow.environment.weighs:
+            return None
         buffer = BytesIO()
         self.flow.save(buffer)
         return buffer.getvalue()
 
-    def restore(self, state: bytes) -> None:
-        """Goes back to a sampler that was kept."""
-        self.flow = GFlowNet.load(BytesIO(state), device=self.device)
+    def restore(self, state: bytes | None) -> None:
+        """Goes back to a sampler that was kept, or to the beginning."""
+        if state is None:
+            self.flow = GFlowNet(self.space, seed=self.seed, device=self.device)
+        else:
+            self.flow = GFlowNet.load(BytesIO(state), device=self.device)
 
 
 def _best_of_each(names: Sequence[str], value: Tensor) -> Tensor:

@@ -41,5 +41,5 @@ class Proposer(Protocol):
     def state(self) -> bytes | None:
         """What was learned so far; None if there is nothing to keep."""
 
-    def restore(self, state: bytes) -> None:
-        """Goes back to what was learned."""
+    def restore(self, state: bytes | None) -> None:
+        """Goes back to what was learned; None is the beginning."""

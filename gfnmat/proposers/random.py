@@ -8,7 +8,7 @@ from gfnmat.space.design_space import DesignSpace
 
 
 class RandomProposer:
-    """Random sentences of the grammar: each word uniform over what is allowed.
+    """Random sentences of the grammar, as an untrained policy writes them.
 
     Args:
         space: the design space.
@@ -26,5 +26,5 @@ class RandomProposer:
     def state(self) -> None:
         """There is nothing to keep."""
 
-    def restore(self, state: bytes) -> None:
+    def restore(self, state: bytes | None) -> None:
         """There is nothing to restore."""

@@ -154,7 +154,7 @@ class Candidates:
         """
         kept = [batch for batch in batches if len(batch)]
         if not kept:
-            return cls(torch.zeros(0, N_ELEMENTS, dtype=torch.int64), batches[0].crystals if batches else None)
+            return batches[0] if batches else cls(torch.zeros(0, N_ELEMENTS, dtype=torch.int64))
         crystals = [batch.crystals for batch in kept if batch.crystals is not None]
         if 0 < len(crystals) < len(kept):
             raise ValueError("compositions and crystals do not go into one batch.")

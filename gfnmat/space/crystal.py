@@ -18,7 +18,7 @@ from gfnmat.space.crystals import Crystals
 from gfnmat.space.ingredients import Ingredients
 from gfnmat.space.neighbours import neighbours
 from gfnmat.space.sentences import admitted, enumerated
-from gfnmat.space.symmetry import groups_offered
+from gfnmat.space.symmetry import groups_offered, listed
 from gfnmat.space.templates import (
     STAND_INS,
     Templates,
@@ -76,10 +76,10 @@ class CrystalSpace:
         consensus: int = 3,
         commonality: str | float = "low",
         formula: str | None = None,
-        space_groups: Sequence[int | str] = (),
-        crystal_systems: Sequence[str] = (),
-        point_groups: Sequence[str] = (),
-        centrings: Sequence[str] = (),
+        space_groups: Sequence[int | str] | int | str = (),
+        crystal_systems: Sequence[str] | str = (),
+        point_groups: Sequence[str] | str = (),
+        centrings: Sequence[str] | str = (),
         prototype: str | Path | Structure | dict[str, Any] | None = None,
     ) -> None:
         self.prototype = None if prototype is None else prototype_structure(prototype)
@@ -94,11 +94,11 @@ class CrystalSpace:
         )
         self.formula = formula
         self.groups = groups_offered(space_groups, crystal_systems, point_groups, centrings)
-        self.symmetry = {
-            "space_groups": list(space_groups),
-            "crystal_systems": list(crystal_systems),
-            "point_groups": list(point_groups),
-            "centrings": list(centrings),
+        self.symmetry: dict[str, list[int | str]] = {
+            "space_groups": listed(space_groups),
+            "crystal_systems": listed(crystal_systems),
+            "point_groups": listed(point_groups),
+            "centrings": listed(centrings),
         }
         self.crystal_tables = CrystalTables.build(self.ingredients.n_atoms[1], self.ingredients.n_elements[1])
         self.templates = None if self.prototype is None else self._templates(self.prototype)
@@ -118,8 +118,19 @@ class CrystalSpace:
         n_atoms, n_elements = self.ingredients.n_atoms, self.ingredients.n_elements
         stand_ins = STAND_INS[: n_elements[1]]
         open_space = CrystalSpace(elements=stand_ins, n_elements=n_elements, n_atoms=n_atoms, chemistry="any")
-        candidates = open_space.encode([at_prediction(structure) for structure in assignments(prototype)])
+        try:
+            candidates = open_space.encode([at_prediction(structure) for structure in assignments(prototype)])
+        except ValueError as error:
+            name = prototype.composition.reduced_formula
+            raise ValueError(f"prototype: {name} cannot be written ({error}); give another structure.") from None
         environment = open_space.environment()
+        assert candidates.crystals is not None
+        group = int(candidates.crystals.group[0])
+        if not bool(self.groups[group - 1]):
+            raise ValueError(
+                f"prototype: its space group is {group}, which space_groups, crystal_systems, point_groups or "
+                "centrings rule out; leave these away."
+            )
         theirs, own = environment.grammar.words, Words.after(len(self.elements) + n_atoms[1] + 1)
         counts = candidates.counts[:, open_space.ingredients.columns].tolist()
         sentences = open_space.sentences(candidates, environment).tolist()

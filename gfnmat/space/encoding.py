@@ -45,6 +45,9 @@ def encoded(space: CrystalSpace, structures: Sequence[Structure]) -> Candidates:
     Raises:
         ValueError: names the first structure that the space does not admit, and why.
     """
+    for structure in structures:
+        if not hasattr(structure, "lattice"):
+            raise ValueError(f"{structure!r} is no structure; a space of crystals takes a list of pymatgen structures.")
     crystals = [_Crystal.of(structure) for structure in structures]
     for crystal in crystals:
         if reason := _objection(space, crystal):
@@ -53,7 +56,7 @@ def encoded(space: CrystalSpace, structures: Sequence[Structure]) -> Candidates:
     searches = {row: crystal.proposals(space.elements) for row, crystal in enumerate(crystals)}
     found: dict[int, Crystals] = {}
     while searches:
-        batches = {row: _next_batch(crystals[row], search) for row, search in searches.items()}
+        batches = {row: _next_batch(space, crystals[row], search) for row, search in searches.items()}
         admitted = space.admits(Candidates.of_crystals(Crystals.concatenate(list(batches.values()))))
         sizes = [len(batch) for batch in batches.values()]
         for (row, batch), passes in zip(batches.items(), admitted.split(sizes), strict=True):
@@ -63,8 +66,13 @@ def encoded(space: CrystalSpace, structures: Sequence[Structure]) -> Candidates:
     return Candidates.of_crystals(Crystals.concatenate([found[row] for row in range(len(crystals))]))
 
 
-def _next_batch(crystal: _Crystal, search: Iterator[Crystals]) -> Crystals:
+def _next_batch(space: CrystalSpace, crystal: _Crystal, search: Iterator[Crystals]) -> Crystals:
     if (batch := next(search, None)) is None:
+        if space.prototype is not None:
+            name = space.prototype.composition.reduced_formula
+            raise ValueError(
+                f"{crystal.name} is not in the space: it is not the prototype {name} with its coordinates."
+            )
         raise ValueError(
             f"{crystal.name} is not in the space: its atoms come too close, or fall together, in all cells and places "
             f"that the bins of space group {crystal.setting.group} have for it."

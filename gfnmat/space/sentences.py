@@ -106,8 +106,8 @@ def enumerated(environment: GrammarEnvironment, limit: int) -> Tensor:
         done = state[masks[:, -1]]
         finished.append(done)
         n_finished += len(done)
-        if n_finished > limit or len(state) > 10 * limit:
-            raise ValueError(f"the space holds more than {limit} candidates; sample from it instead.")
         rows, actions = masks[:, :-1].nonzero(as_tuple=True)
+        if n_finished + len(rows) > limit:  # each of them can be finished
+            raise ValueError(f"the space holds more than {limit} candidates; sample from it instead.")
         state = environment.advanced(state[rows], actions)
     return torch.cat(finished)

@@ -31,25 +31,28 @@ def groups_offered(
     tables = load_wyckoff_tables()
     offered = torch.ones(N_GROUPS, dtype=torch.bool)
     if space_groups:
-        given = [space_groups] if isinstance(space_groups, (int, str)) else space_groups
-        numbers = torch.tensor([_number(word, tables.symbol) for word in given])
-        listed = torch.zeros(N_GROUPS, dtype=torch.bool)
-        listed[numbers - 1] = True
-        offered &= listed
+        numbers = torch.tensor([_number(word, tables.symbol) for word in listed(space_groups)])
+        named = torch.zeros(N_GROUPS, dtype=torch.bool)
+        named[numbers - 1] = True
+        offered &= named
     for name, wanted, of_groups in (
         ("crystal_systems", crystal_systems, tables.crystal_system),
         ("point_groups", point_groups, tables.point_group),
         ("centrings", centrings, tables.centring_letter),
     ):
         if wanted:
-            words = [wanted] if isinstance(wanted, str) else wanted
-            _check(name, words, of_groups)
-            offered &= torch.tensor([word in words for word in of_groups])
+            _check(name, listed(wanted), of_groups)
+            offered &= torch.tensor([word in listed(wanted) for word in of_groups])
     if not bool(offered.any()):
         raise ValueError(
             "no space group is in all of space_groups, crystal_systems, point_groups and centrings; widen one of them."
         )
     return offered
+
+
+def listed(given: Sequence[int | str] | int | str) -> list[int | str]:
+    """What a user gave as a list: one word or number is a list of it."""
+    return [given] if isinstance(given, (int, str)) else list(given)
 
 
 def _number(given: int | str, symbols: Sequence[str]) -> int:
@@ -66,7 +69,7 @@ def _number(given: int | str, symbols: Sequence[str]) -> int:
     return int(given)
 
 
-def _check(name: str, wanted: Sequence[str], known: Sequence[str]) -> None:
+def _check(name: str, wanted: Sequence[int | str], known: Sequence[str]) -> None:
     words = list(dict.fromkeys(known))
     for word in wanted:
         if word not in words:

@@ -83,7 +83,7 @@ def prototype_structure(given: str | Path | Structure | dict[str, Any]) -> Struc
         structure = given
     elif isinstance(given, dict):
         structure = Structure.from_dict(given)
-    elif found := [entry for entry in library() if str(given).lower() in _names(entry.name)]:
+    elif found := [entry for entry in library() if _plain_name(str(given)) in map(_plain_name, _names(entry.name))]:
         structure = found[0].substitute(list(found[0].species), volume=15.0)
     elif Path(given).is_file():
         try:
@@ -98,6 +98,10 @@ def prototype_structure(given: str | Path | Structure | dict[str, Any]) -> Struc
     if not structure.is_ordered:
         raise ValueError("prototype: the structure is disordered; give an ordered one.")
     return structure.get_primitive_structure()
+
+
+def _plain_name(name: str) -> str:
+    return name.lower().replace(" ", "").replace("-", "")
 
 
 def _names(name: str) -> list[str]:

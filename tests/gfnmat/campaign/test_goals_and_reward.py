@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from gfnmat import Candidates
+from gfnmat.campaign.feasibility import Feasibility
 from gfnmat.campaign.features import features_of
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.reward import REFUSED, Scale, SurrogateReward, draw_preferences
@@ -80,6 +81,7 @@ def reward(g: Goals, mean: list[list[float]], sd: float = 0.1, admitted: list[bo
         preferences=draw_preferences(len(g.problem.objectives), seed=3),
         sharpness=10,
         screen=lambda candidates: torch.tensor(admitted or [True] * n),
+        feasibility=Feasibility(None),
     )(Candidates.of(["NaCl"] * n))
 
 
@@ -117,5 +119,5 @@ def test_preferences_are_weights_and_follow_from_the_seed() -> None:
 
 
 def test_an_objective_without_spread_does_not_divide_by_zero() -> None:
-    scale = Scale.of(torch.tensor([[1.0, 2.0], [1.0, 4.0]]))
-    assert scale.normalised(torch.tensor([[1.0, 3.0]])).tolist() == [[0.0, 0.5]]
+    scale = Scale.of(torch.tensor([[1.0, 2.0], [1.0, 1.0], [1.0, 4.0]]))
+    assert scale.normalised(torch.tensor([[1.0, 3.0]])).tolist() == [[0.0, 0.5]]  # between the median and the best
