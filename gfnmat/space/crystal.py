@@ -89,6 +89,8 @@ class CrystalSpace:
         amounts = None if formula is None else _amounts(formula, elements, require)
         if amounts is not None:
             elements, n_elements, require = tuple(amounts), (len(amounts), len(amounts)), tuple(amounts)
+        if amounts is not None and self.prototype is not None:
+            raise ValueError("formula and prototype exclude each other; give one of them.")
         self.ingredients = Ingredients.checked(
             elements, n_elements, n_atoms, chemistry, require, forbid, consensus, commonality
         )

@@ -82,7 +82,10 @@ def prototype_structure(given: str | Path | Structure | dict[str, Any]) -> Struc
     if isinstance(given, Structure):
         structure = given
     elif isinstance(given, dict):
-        structure = Structure.from_dict(given)
+        try:
+            structure = Structure.from_dict(given)
+        except Exception as error:
+            raise ValueError(f"prototype: the mapping is no structure ({type(error).__name__}: {error}).") from None
     elif found := [entry for entry in library() if _plain_name(str(given)) in map(_plain_name, _names(entry.name))]:
         structure = found[0].substitute(list(found[0].species), volume=15.0)
     elif Path(given).is_file():
@@ -92,7 +95,7 @@ def prototype_structure(given: str | Path | Structure | dict[str, Any]) -> Struc
             raise ValueError(f"prototype: {given} holds no structure: {error}") from None
     else:
         names = [name for entry in library() for name in _names(entry.name)]
-        nearest = get_close_matches(str(given), names, n=3, cutoff=0.3)
+        nearest = get_close_matches(str(given).lower(), names, n=3, cutoff=0.3)
         hint = f"; names near it are {', '.join(nearest)}" if nearest else ""
         raise ValueError(f"prototype is {given!r}, which is neither a known prototype nor a file{hint}.")
     if not structure.is_ordered:
