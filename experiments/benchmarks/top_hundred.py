@@ -1,6 +1,6 @@
 """How alike the best hundred crystals of a trained sampler are.
 
-    python experiments/benchmarks/top_hundred.py [--trajectories 32000] [--samples 2000] [--seed 0]
+    python experiments/benchmarks/top_hundred.py [--trajectories 32000] [--samples 2000] [--sharpness 1.5] [--seed 0]
 
 The reward is the formation energy, as in SHAFT, whose published hundred best are eight distinct formulas: here
 exp(-b E) with E by the `ionic` oracle, in eV/atom. Crystals are then drawn from the sampler and
@@ -25,7 +25,6 @@ from gfnmat.space.candidates import Candidates
 from gfnmat.space.crystal import CrystalSpace
 
 ELEMENTS = ["Li", "Na", "K", "Mg", "Ca", "Sr", "Al", "Si", "Ti", "Zr", "Zn", "B", "C", "N", "O", "F", "P", "S", "Cl"]
-SHARPNESS = 4.0  # per eV/atom
 WORST = 2.0  # eV/atom, what an infeasible crystal counts as
 TOP = 100
 
@@ -33,7 +32,8 @@ TOP = 100
 class IonicReward:
     """Log reward of crystals by the ionic estimate; it counts what it asks for."""
 
-    def __init__(self) -> None:
+    def __init__(self, sharpness: float) -> None:
+        self.sharpness = sharpness
         self._oracle = oracles.build("ionic")
         self.calls, self.seconds = 0, 0.0
 
@@ -43,7 +43,7 @@ class IonicReward:
         energies = energies_of(self._oracle, candidates)
         self.calls += len(candidates)
         self.seconds += perf_counter() - start
-        return torch.tensor(-SHARPNESS * np.minimum(energies, WORST))
+        return torch.tensor(-self.sharpness * np.minimum(energies, WORST))
 
 
 def energies_of(oracle: oracles.Oracle, candidates: Candidates) -> np.ndarray:
@@ -58,14 +58,15 @@ def main() -> None:
     parser.add_argument("--trajectories", type=int, default=32_000)
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--sharpness", type=float, default=1.5, help="b, per eV/atom")
     arguments = parser.parse_args()
     print(describe("chgnet"))
     space = CrystalSpace(ELEMENTS, n_elements=(2, 3), n_atoms=(2, 10), commonality="medium")
-    print(f"{space}, seed {arguments.seed}")
+    print(f"{space}, sharpness {arguments.sharpness} per eV/atom, seed {arguments.seed}")
     judge = oracles.build("chgnet", protocol="single_point")
     untrained = GFlowNet(space, seed=arguments.seed)
     _report("untrained", untrained, judge, arguments.samples)
-    trained, reward = GFlowNet(space, seed=arguments.seed), IonicReward()
+    trained, reward = GFlowNet(space, seed=arguments.seed), IonicReward(arguments.sharpness)
     start = perf_counter()
     trained.fit(reward, trajectories=arguments.trajectories)
     seconds = perf_counter() - start
