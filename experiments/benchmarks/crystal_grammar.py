@@ -11,6 +11,7 @@ operations of the sentence's space group are looked for among those that spglib 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from functools import cache
 from multiprocessing import Pool
 from statistics import median
@@ -24,6 +25,7 @@ from pymatgen.core import Structure
 from smact.screening import ICSD24FilterConfig, smact_validity
 
 from gfnmat.flow.gflownet import GFlowNet, Training
+from gfnmat.space.candidates import Candidates
 from gfnmat.space.crystal import CrystalSpace
 from gfnmat.space.decoding import PRIMITIVE_VECTORS
 from gfnmat.space.wyckoff import load_wyckoff_tables
@@ -54,8 +56,13 @@ def main() -> None:
     flow.sample(512)
     print(f"sampled: {_rate(lambda: flow.sample(512, batch_size=512)):,.0f} crystals/s")
     trained = GFlowNet(space, seed=arguments.seed)
-    reward = lambda candidates: -0.1 * candidates.counts.sum(1).float()  # noqa: E731
-    step = lambda: trained.fit(reward, trajectories=512, training=Training(batch_size=512))  # noqa: E731
+
+    def reward(candidates: Candidates) -> torch.Tensor:
+        return -0.1 * candidates.counts.sum(1).float()
+
+    def step() -> None:
+        trained.fit(reward, trajectories=512, training=Training(batch_size=512))
+
     step()
     print(f"trained: {_rate(step):,.0f} crystals/s")
     some = flow.sample(512)
@@ -66,11 +73,11 @@ def main() -> None:
     _judge(flow, arguments.samples)
 
 
-def _rate(work: object) -> float:
+def _rate(work: Callable[[], object]) -> float:
     times = []
     for _ in range(5):
         start = perf_counter()
-        work()  # type: ignore[operator]
+        work()
         times.append(perf_counter() - start)
     return 512 / median(times)
 

@@ -86,9 +86,9 @@ class Planner:
         learned = None if picks_at_random else self._learn(history, seed, say)
         say("propose")
         proposal = self.proposer.propose(self.config.proposer.pool, learned.reward if learned else None, seed)
-        pool = self._pool(proposal.candidates, history, with_known=not picks_at_random)
+        pool, names = self._pool(proposal.candidates, history, with_known=not picks_at_random)
         say("select")
-        pairs = history.open_pairs(identities(pool), self._identities_of(history))
+        pairs = history.open_pairs(names, self._identities_of(history))
         open_pairs = pairs & torch.stack([screen(pool) for screen in self.screens], dim=1)
         if only_rung is not None:
             open_pairs &= torch.arange(open_pairs.shape[1]) == only_rung
@@ -149,16 +149,18 @@ class Planner:
         coverage, rank_correlation = _trust(surrogate, target=self.goals.problem.target_rung)
         return Learned(surrogate, feasibility, scale, reward, coverage, rank_correlation)
 
-    def _pool(self, proposed: Candidates, history: History, with_known: bool) -> Candidates:
-        """What the oracles can answer of the proposals and of what was measured below the target."""
+    def _pool(self, proposed: Candidates, history: History, with_known: bool) -> tuple[Candidates, list[str]]:
+        """What the oracles can answer of the proposals and of what was measured, and the identity of each."""
         batches = [proposed]
         if with_known and history.answered:
             known = dict.fromkeys(m.suggestion.choice.key for m in history.answered)
             batches.append(Candidates.of_keys(list(known)))
         pool = Candidates.concatenate(batches)
         first = {name: row for row, name in reversed(list(enumerate(identities(pool))))}
-        distinct = pool[sorted(first.values())]
-        return distinct[self.screens[-1](distinct)]
+        rows, names = sorted(first.values()), sorted(first, key=first.__getitem__)
+        distinct = pool[rows]
+        answered = self.screens[-1](distinct)
+        return distinct[answered], [name for name, kept in zip(names, answered.tolist(), strict=True) if kept]
 
     @staticmethod
     def _identities_of(history: History) -> dict[str, str]:

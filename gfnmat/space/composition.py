@@ -118,12 +118,8 @@ class CompositionSpace:
 
     def fits(self, candidates: Candidates) -> Tensor:
         """Whether each candidate has the elements and sizes of the space, so that it has a sentence, `n` booleans."""
-        counts, columns = candidates.counts, self.ingredients.columns.to(candidates.counts.device)
-        others = torch.ones(N_ELEMENTS, dtype=torch.bool, device=counts.device)
-        others[columns] = False
-        fits = (counts[:, others] == 0).all(1) & (counts > 0).any(1)
-        fits &= (counts > 0).sum(1) <= self.ingredients.n_elements[1]
-        return fits & (counts.sum(1) <= self.ingredients.n_atoms[1]) & (candidates.crystals is None)
+        some = (candidates.counts > 0).any(1)
+        return self.ingredients.holds(candidates.counts) & some & (candidates.crystals is None)
 
     def admits(self, candidates: Candidates) -> Tensor:
         """Whether each candidate is in the space, `n` booleans."""

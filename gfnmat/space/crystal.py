@@ -243,10 +243,7 @@ class CrystalSpace:
     def fits(self, candidates: Candidates) -> Tensor:
         """Whether each candidate has elements, their order and sizes of the space, so that it has a sentence."""
         counts, columns = candidates.counts, self.ingredients.columns.to(candidates.counts.device)
-        others = torch.ones(N_ELEMENTS, dtype=torch.bool, device=counts.device)
-        others[columns] = False
-        fits = (counts[:, others] == 0).all(1) & (counts.sum(1) <= self.ingredients.n_atoms[1])
-        fits &= (counts > 0).sum(1) <= self.ingredients.n_elements[1]
+        fits = self.ingredients.holds(counts)
         if candidates.crystals is None:
             return torch.zeros_like(fits)
         place = torch.zeros(N_ELEMENTS + 1, dtype=torch.int64, device=counts.device)

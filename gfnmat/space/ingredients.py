@@ -125,6 +125,13 @@ class Ingredients:
             f"chemistry={self.chemistry!r}{required}"
         )
 
+    def holds(self, counts: Tensor) -> Tensor:
+        """Whether counts, `n x 118`, have no other elements, and not more elements or atoms, `n` booleans."""
+        others = torch.ones(counts.shape[1], dtype=torch.bool, device=counts.device)
+        others[self.columns.to(counts.device)] = False
+        few = (counts > 0).sum(1) <= self.n_elements[1]
+        return (counts[:, others] == 0).all(1) & few & (counts.sum(1) <= self.n_atoms[1])
+
     def objection(self, counts: Tensor, atoms_of: str) -> str | None:
         """Why counts (118) are outside the elements and sizes; None where they are inside.
 
