@@ -9,16 +9,16 @@ if TYPE_CHECKING:
     from gfnmat.campaign.campaign import Campaign
     from gfnmat.flow.gflownet import GFlowNet
     from gfnmat.space.candidates import Candidates
-    from gfnmat.space.composition import CompositionSpace
-    from gfnmat.space.crystal import CrystalSpace
+    from gfnmat.space.composition.space import CompositionSpace
+    from gfnmat.space.crystal.space import CrystalSpace
 
 __all__ = ["Campaign", "Candidates", "CompositionSpace", "CrystalSpace", "GFlowNet"]
 
 _HOMES = {
     "Campaign": "gfnmat.campaign.campaign",
     "Candidates": "gfnmat.space.candidates",
-    "CompositionSpace": "gfnmat.space.composition",
-    "CrystalSpace": "gfnmat.space.crystal",
+    "CompositionSpace": "gfnmat.space.composition.space",
+    "CrystalSpace": "gfnmat.space.crystal.space",
     "GFlowNet": "gfnmat.flow.gflownet",
 }
 

@@ -25,9 +25,9 @@ from torch import Tensor
 import oracles
 import surrogates
 from gfnmat import GFlowNet
-from gfnmat.space.crystal import CrystalSpace
-from gfnmat.space.crystals import Crystals
-from gfnmat.space.decoding import primitive_points, primitive_vectors
+from gfnmat.space.crystal.space import CrystalSpace
+from gfnmat.space.structure.crystals import Crystals
+from gfnmat.space.structure.decoding import primitive_points, primitive_vectors
 from surrogates import CrystalFeatures, MagpieFeatures
 
 ELEMENTS = [

@@ -26,9 +26,9 @@ from smact.screening import ICSD24FilterConfig, smact_validity
 
 from gfnmat.flow.gflownet import GFlowNet, Training
 from gfnmat.space.candidates import Candidates
-from gfnmat.space.crystal import CrystalSpace
-from gfnmat.space.decoding import PRIMITIVE_VECTORS
-from gfnmat.space.wyckoff import load_wyckoff_tables
+from gfnmat.space.crystal.space import CrystalSpace
+from gfnmat.space.structure.decoding import PRIMITIVE_VECTORS
+from gfnmat.space.structure.wyckoff import load_wyckoff_tables
 from oracles.potential.guards import CLOSEST_CONTACT, closest_contact
 
 ELEMENTS = ["Li", "Na", "Mg", "Al", "Ti", "N", "O", "F", "S", "Cl"]

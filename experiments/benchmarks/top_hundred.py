@@ -22,7 +22,7 @@ from pymatgen.analysis.structure_matcher import StructureMatcher
 import oracles
 from gfnmat.flow.gflownet import GFlowNet
 from gfnmat.space.candidates import Candidates
-from gfnmat.space.crystal import CrystalSpace
+from gfnmat.space.crystal.space import CrystalSpace
 
 ELEMENTS = ["Li", "Na", "K", "Mg", "Ca", "Sr", "Al", "Si", "Ti", "Zr", "Zn", "B", "C", "N", "O", "F", "P", "S", "Cl"]
 WORST = 2.0  # eV/atom, what an infeasible crystal counts as

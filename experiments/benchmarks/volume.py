@@ -21,7 +21,7 @@ from pymatgen.analysis.structure_prediction.volume_predictor import DLSVolumePre
 from pymatgen.core import Composition, Element, Structure
 
 from gfnmat.space.candidates import N_ELEMENTS
-from gfnmat.space.volume import predicted_volume
+from gfnmat.space.structure.volume import predicted_volume
 from oracles.potential.references import load
 
 FACTORS = (1.3, 1.5, 2.0)

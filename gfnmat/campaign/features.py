@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from gfnmat.space.candidates import Candidates
-from gfnmat.space.crystals import Crystals
-from gfnmat.space.decoding import primitive_points, primitive_vectors
+from gfnmat.space.structure.crystals import Crystals
+from gfnmat.space.structure.decoding import primitive_points, primitive_vectors
 from surrogates import CrystalFeatures, MagpieFeatures
 
 DECIMALS = 4  # of the features of two descriptions of one crystal that agree

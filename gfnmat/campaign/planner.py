@@ -25,7 +25,7 @@ from gfnmat.proposers.proposer import Proposer
 from gfnmat.proposers.random import RandomProposer
 from gfnmat.space.candidates import Candidates
 from gfnmat.space.design_space import DesignSpace
-from gfnmat.space.wyckoff import load_wyckoff_tables
+from gfnmat.space.structure.wyckoff import load_wyckoff_tables
 from surrogates import MultiFidelityGP, Surrogate
 
 N_REFERENCE = 1000

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from gfnmat.space.crystals import N_ELEMENTS, Crystals
+from gfnmat.space.structure.crystals import N_ELEMENTS, Crystals
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition, Structure
@@ -85,7 +85,7 @@ class Candidates:
         """
         if self.crystals is None:
             raise TypeError("these candidates are compositions; only those of a CrystalSpace have structures.")
-        from gfnmat.space.decoding import structures
+        from gfnmat.space.structure.decoding import structures
 
         return tuple(structures(self.crystals))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gfnmat.space.composition import CompositionSpace
-from gfnmat.space.crystal import CrystalSpace
+from gfnmat.space.composition.space import CompositionSpace
+from gfnmat.space.crystal.space import CrystalSpace
 from gfnmat.space.design_space import DesignSpace
 
 KINDS: dict[str, type[CompositionSpace] | type[CrystalSpace]] = {

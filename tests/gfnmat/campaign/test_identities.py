@@ -11,7 +11,7 @@ from pymatgen.core import Structure
 
 from gfnmat import Campaign, Candidates, CrystalSpace, GFlowNet
 from gfnmat.campaign.features import identities
-from gfnmat.space.cell import VOLUME_BINS
+from gfnmat.space.structure.cell import VOLUME_BINS
 
 ROCKSALT = [
     "MgO|225|Mg-a,O-b||4",

@@ -1,0 +1,1 @@
+"""Compositions: chemistry rules, the counts, and the grammar that writes formulas."""

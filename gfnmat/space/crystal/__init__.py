@@ -1,0 +1,1 @@
+"""Crystals: the grammar that writes them, stage by stage, after their composition."""

@@ -1,0 +1,1 @@
+"""Given structures back into sentences, through the standard setting of their space group."""

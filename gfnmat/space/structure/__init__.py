@@ -1,0 +1,1 @@
+"""Crystal structures: Wyckoff positions, cells, volumes, and atoms in space."""
