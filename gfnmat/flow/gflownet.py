@@ -197,7 +197,8 @@ class GFlowNet:
         with self._lock, on_threads(self.threads):
             batches = []
             for start in range(0, n, batch_size):
-                batches.append(self.space.decode(self._rollout(min(batch_size, n - start)).finished))
+                sentences = written(self.environment, self._policy, min(batch_size, n - start), recorded=False)
+                batches.append(self.space.decode(sentences.finished))
         return Candidates.concatenate(batches)
 
     def sample_distinct(self, n: int, most_draws: int = 8) -> tuple[Candidates, float]:

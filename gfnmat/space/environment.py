@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from gfn.actions import Actions
 from gfn.env import DiscreteEnv
@@ -33,21 +35,45 @@ class GrammarEnvironment(DiscreteEnv):
         """What an untrained policy prefers of some words, added to its logits; broadcasts with `n x words`."""
         raise NotImplementedError
 
-    def forward_masks(self, state: Tensor) -> Tensor:
-        """Which actions lead to something that can be finished, `n x actions` for states `n x columns`."""
-        raise NotImplementedError
-
-    def advanced(self, state: Tensor, action: Tensor) -> Tensor:
-        """States `n x columns` with one word more, `n`; not the last one."""
-        raise NotImplementedError
-
     def question(self, state: Tensor) -> Tensor:
-        """What kind of word comes next, a small number a state, `n`: like ones are best worked on together."""
-        return torch.zeros(len(state), dtype=torch.int64, device=state.device)
+        """What kind of word comes next, a small number a state, `n`; -1 for the sink.
+
+        States of one question are worked on together: what is below asks for them one question at a time.
+        """
+        raise NotImplementedError
 
     def words_of(self, question: int) -> slice:
         """The part of the actions that such a question can be answered with."""
-        return slice(0, self.n_actions)
+        raise NotImplementedError
+
+    def offered(self, state: Tensor, question: int) -> Tensor:
+        """Which words lead to something that can be finished, `n x words` of this question."""
+        raise NotImplementedError
+
+    def written(self, state: Tensor, action: Tensor, question: int) -> Tensor:
+        """States `n x columns` of this question with one word more, `n`; not the last one."""
+        raise NotImplementedError
+
+    def forward_masks(self, state: Tensor) -> Tensor:
+        """Which actions lead to something that can be finished, `n x actions` for states `n x columns` of any kind."""
+        masks = torch.zeros(len(state), self.n_actions, dtype=torch.bool, device=state.device)
+        for question, rows in self.by_question(state):
+            masks[rows, self.words_of(question)] = self.offered(state[rows], question)
+        return masks
+
+    def advanced(self, state: Tensor, action: Tensor) -> Tensor:
+        """States `n x columns` of any kind with one word more, `n`; not the last one."""
+        following = state.clone()
+        for question, rows in self.by_question(state):
+            following[rows] = self.written(state[rows], action[rows], question)
+        return following
+
+    def by_question(self, state: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """Each question that the states ask, and which of them do."""
+        asked = self.question(state)
+        for question in asked.unique().tolist():
+            if question >= 0:
+                yield question, (asked == question).nonzero().squeeze(-1)
 
     def step(self, states: DiscreteStates, actions: Actions) -> DiscreteStates:
         """Appends one word to each unfinished sentence."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,32 +16,61 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Decisions:
-    """The decisions in a batch of n sentences, D in all; a word that leaves no choice is none.
+class Asked:
+    """Decisions about one question, in D states.
 
     Attributes:
+        question: see `GrammarEnvironment.question`.
         sentence: to which sentence each decision belongs, `D`.
         states: in which state it was taken, `D x columns`.
+        masks: which words were open, `D x words` of the question.
         actions: what was decided, `D`.
+    """
+
+    question: int
+    sentence: Tensor
+    states: Tensor
+    masks: Tensor
+    actions: Tensor
+
+    def __len__(self) -> int:
+        return len(self.sentence)
+
+    def __getitem__(self, rows: Tensor | slice) -> Asked:
+        return Asked(self.question, self.sentence[rows], self.states[rows], self.masks[rows], self.actions[rows])
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Asked]) -> Asked:
+        """The decisions of several parts about the same question, as one."""
+        if len(parts) == 1:
+            return parts[0]
+        columns = ((part.sentence, part.states, part.masks, part.actions) for part in parts)
+        return cls(parts[0].question, *(torch.cat(column) for column in zip(*columns, strict=True)))
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """The decisions in a batch of n sentences; a word that leaves no choice is none.
+
+    Attributes:
+        asked: the decisions, question by question.
         finished: the state at the end of each sentence, `n x columns`.
     """
 
-    sentence: Tensor
-    states: Tensor
-    actions: Tensor
+    asked: tuple[Asked, ...]
     finished: Tensor
 
     def __len__(self) -> int:
         return len(self.finished)
 
     @classmethod
-    def of(cls, record: list[tuple[Tensor, Tensor, Tensor]], finished: Tensor) -> Decisions:
-        """What was recorded step by step, as sentences, states and actions."""
-        if not record:
-            nothing = torch.zeros(0, dtype=torch.int64, device=finished.device)
-            return cls(nothing, finished[:0], nothing, finished)
-        sentence, states, actions = (torch.cat(parts) for parts in zip(*record, strict=True))
-        return cls(sentence, states, actions, finished)
+    def of(cls, record: Sequence[Asked], finished: Tensor) -> Decisions:
+        """What was recorded step by step."""
+        parts: dict[int, list[Asked]] = {}
+        for asked in record:
+            if len(asked):
+                parts.setdefault(asked.question, []).append(asked)
+        return cls(tuple(Asked.concatenate(parts[question]) for question in sorted(parts)), finished)
 
 
 @torch.no_grad()
@@ -54,19 +84,24 @@ def read(environment: GrammarEnvironment, sentences: Tensor) -> tuple[Decisions,
     state = environment.s0.expand(len(sentences), -1).clone()
     allowed = torch.ones(len(sentences), dtype=torch.bool, device=state.device)
     ended = torch.zeros_like(allowed)
-    record: list[tuple[Tensor, Tensor, Tensor]] = []
+    record: list[Asked] = []
     for actions in sentences.unbind(1):
-        rows = (allowed & ~ended & (actions >= 0)).nonzero().squeeze(-1)
-        masks, action = environment.forward_masks(state[rows]), actions[rows]
-        is_open = masks.gather(1, action[:, None]).squeeze(1)
-        allowed[rows[~is_open]] = False
-        free = (is_open & (masks.sum(1) > 1)).nonzero().squeeze(-1)
-        record.append((rows[free], state[rows[free]], action[free]))
-        ends = action == environment.n_actions - 1
-        ended[rows[ends]] = True
-        goes_on = (is_open & ~ends).nonzero().squeeze(-1)
-        if len(goes_on):
-            state[rows[goes_on]] = environment.advanced(state[rows[goes_on]], action[goes_on])
+        reads = (allowed & ~ended & (actions >= 0)).nonzero().squeeze(-1)
+        for question, part in environment.by_question(state[reads]):
+            rows, words = reads[part], environment.words_of(question)
+            asked, action = state[rows], actions[rows]
+            masks = environment.offered(asked, question)
+            is_open = (action >= words.start) & (action < words.stop)
+            place = (action - words.start).clamp(0, masks.shape[1] - 1)
+            is_open &= masks.gather(1, place[:, None]).squeeze(1)
+            allowed[rows[~is_open]] = False
+            free = (is_open & (masks.sum(1) > 1)).nonzero().squeeze(-1)
+            record.append(Asked(question, rows[free], asked[free], masks[free], action[free]))
+            ends = action == environment.n_actions - 1
+            ended[rows[ends]] = True
+            goes_on = (is_open & ~ends).nonzero().squeeze(-1)
+            if len(goes_on):
+                state[rows[goes_on]] = environment.written(asked[goes_on], action[goes_on], question)
     return Decisions.of(record, state), allowed & ended
 
 

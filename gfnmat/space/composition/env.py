@@ -62,13 +62,19 @@ class CompositionEnvironment(GrammarEnvironment):
         """Actions in the longest sentence, the end included."""
         return 2 * self.max_elements + 1
 
-    def forward_masks(self, state: Tensor) -> Tensor:
+    def question(self, state: Tensor) -> Tensor:
+        """One question for all: -1 for the sink, which torchgfn fills with a large negative number, else 0."""
+        return (state[:, self.ELEMENTS] >= 0).long() - 1
+
+    def words_of(self, question: int) -> slice:
+        """All actions."""
+        return slice(0, self.n_actions)
+
+    def offered(self, state: Tensor, question: int = 0) -> Tensor:
         """Which actions lead to a formula that can be finished, `n x actions` for states `n x columns`."""
         mask = torch.zeros(len(state), self.n_actions, dtype=torch.bool, device=state.device)
-        sink = state[:, self.ELEMENTS] < 0  # torchgfn fills the sink state with a large negative number
-        waits = (state[:, self.PENDING] > 0) & ~sink
-        free = ~waits & ~sink
-        mask[free] = self._masks_before_element(state[free])
+        waits = state[:, self.PENDING] > 0
+        mask[~waits] = self._masks_before_element(state[~waits])
         mask[waits, self.n_elements : -1] = self._masks_before_count(state[waits])
         return mask
 
@@ -102,7 +108,7 @@ class CompositionEnvironment(GrammarEnvironment):
         after_anion = union_over_states(take_charge, takers, self.anion_charges[element][:, None], count)
         return torch.where(first, after_cation | PURE_ELEMENT, after_cation), after_anion
 
-    def advanced(self, state: Tensor, action: Tensor) -> Tensor:
+    def written(self, state: Tensor, action: Tensor, question: int = 0) -> Tensor:
         """States `n x columns` with one word more, an element or a count, `n`."""
         state = state.clone()
         names = action < self.n_elements

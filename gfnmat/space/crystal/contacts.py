@@ -17,7 +17,7 @@ from oracles.potential.guards import CLOSEST_CONTACT, covalent_radii
 
 LONGEST = 1e3  # what stands for the distance of atoms that are not there
 ROUNDING = 1e-4  # contacts are equally close if they differ by less, relative to the closer one
-ROWS_AT_ONCE = 128
+ROWS_AT_ONCE, CANDIDATES_AT_ONCE = 128, 3072  # what fits into a core's own memory
 SKEW_LAST = 10_000  # added to the size of cells with angles, so that those without are worked on together
 
 
@@ -120,7 +120,7 @@ class Contacts:
         closest = self._of_translations(sites, metrics)
         n_placed = sites.placed.sum(1)
         order = n_placed.argsort()
-        for rows in _chunks(order[n_placed[order] > 0]):
+        for rows in _chunks(order[n_placed[order] > 0], ROWS_AT_ONCE):
             squared = self._among_chunk(sites[rows].packed(), metrics[rows])
             closest[rows] = torch.minimum(closest[rows], squared.sqrt())
         return closest
@@ -173,7 +173,8 @@ class Contacts:
         first = (radii > 0).long().argsort(dim=1, descending=True, stable=True)
         points, radii = points.gather(1, first[..., None].expand(-1, -1, 3)), radii.gather(1, first)
         n_own = self.atoms[position] * self.n_centring[sites.group - 1]
-        for rows in _chunks((n_points + n_own + SKEW_LAST * is_skew).argsort()):
+        order = (n_points + n_own + SKEW_LAST * is_skew).argsort()
+        for rows in _chunks(order, max(1, CANDIDATES_AT_ONCE // candidates.shape[1])):
             others = slice(int(n_points[rows].max()))
             apart = here[rows, :, None] - points[rows, None, others]
             reach, there = radii[rows, others] + radius[rows, None], radii[rows, others] > 0
@@ -196,8 +197,8 @@ class Contacts:
         return _closest(own, metric, (2 * radius)[:, None].expand_as(there), there)
 
 
-def _chunks(rows: Tensor) -> tuple[Tensor, ...]:
-    return rows.split(ROWS_AT_ONCE) if len(rows) else ()
+def _chunks(rows: Tensor, size: int) -> tuple[Tensor, ...]:
+    return rows.split(size) if len(rows) else ()
 
 
 def _images(matrix: Tensor, shift: Tensor, t: Tensor) -> tuple[Tensor, ...]:

@@ -25,6 +25,9 @@ class CoordinateTables:
         second: how many combinations have each first and second bin, `rows x 24 x 24`.
         third_row: the row of `third` of each position with three free coordinates, else -1, `P`.
         third: which combinations there are, `rows x 24 x 24 x 24` booleans.
+        second_fills: for each first bin some second bins that are open, and -1 where there are no more,
+            `rows x 24 x FILLS`, spread over the edge.
+        third_fills: for each first and second bin, the same of third ones, `rows x 24 x 24 x FILLS`.
     """
 
     first: Tensor
@@ -33,6 +36,8 @@ class CoordinateTables:
     second: Tensor
     third_row: Tensor
     third: Tensor
+    second_fills: Tensor
+    third_fills: Tensor
 
     @classmethod
     def build(cls, tables: WyckoffTables, max_atoms: int) -> CoordinateTables:
@@ -58,6 +63,8 @@ class CoordinateTables:
             second=torch.stack(second),
             third_row=third_row,
             third=torch.stack(third),
+            second_fills=_some(torch.stack(second) > 0),
+            third_fills=_some(torch.stack(third)),
         )
 
     def open_bins(self, position: Tensor, place: Tensor, bins: Tensor) -> Tensor:
@@ -95,13 +102,19 @@ class CoordinateTables:
         return self.first_number(position, last, bins).gather(1, bins.gather(1, last[:, None])).squeeze(1)
 
     def fills(self, position: Tensor, place: Tensor, bins: Tensor) -> Tensor:
-        """For each bin of the next coordinate, which bins of the one after are open, `n x 24 x 24` booleans.
+        """For each bin of the next coordinate some open bins of the one after, else -1, `n x 24 x FILLS`.
 
         Only for coordinates that exactly one other follows.
         """
-        found = torch.zeros(len(position), BINS, BINS, dtype=torch.bool, device=position.device)
-        rows = (place == 0).nonzero().squeeze(-1)
-        found[rows] = self.second[self.second_row[position[rows]]] > 0
+        found = self.second_fills[self.second_row[position]]
         rows = (place == 1).nonzero().squeeze(-1)
-        found[rows] = self.third[self.third_row[position[rows]], bins[rows, 0]]
+        found[rows] = self.third_fills[self.third_row[position[rows]], bins[rows, 0]]
         return found
+
+
+def _some(is_open: Tensor) -> Tensor:
+    """Up to FILLS of the open bins in the last dimension, those first that spread over the edge; -1 beyond them."""
+    spread = torch.arange(BINS).mul(7) % BINS
+    order = is_open[..., spread].byte().argsort(dim=-1, descending=True, stable=True)[..., :FILLS]
+    chosen = spread[order]
+    return torch.where(is_open.gather(-1, chosen), chosen, -1)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gfnmat.space.crystal.grammar import CrystalGrammar
 from gfnmat.space.crystal.offers import CrystalOffers
-from gfnmat.space.crystal.state import Phase, packed, unpacked
+from gfnmat.space.crystal.state import Phase
 from gfnmat.space.crystal.view import CrystalView
 from gfnmat.space.crystal.weights import CrystalWeights
 from gfnmat.space.crystal.writer import CrystalWriter
@@ -19,8 +19,7 @@ class CrystalEnvironment(GrammarEnvironment):
     """States are partial crystals that can be completed; the graph is a tree.
 
     The actions are those of the composition and then those of `Words`; a state is one row of int64, with the columns
-    of the composition and then those of `Columns`. A state carries the mask of its words, which is worked out once,
-    when it is written.
+    of the composition and then those of `Columns`.
 
     Args:
         grammar: of the design space.
@@ -38,7 +37,6 @@ class CrystalEnvironment(GrammarEnvironment):
         s0[: composition.s0.shape[0]] = composition.s0
         s0[c.ELEMENT] = -1
         s0[c.SHAPE], s0[c.VOLUME] = -1, -1
-        s0[c.MASK] = packed(self.offers.masks(s0[None]))[0]
         super().__init__(n_actions=grammar.words.n_actions, s0=s0, state_shape=(len(s0),), debug=debug)
 
     @property
@@ -46,24 +44,21 @@ class CrystalEnvironment(GrammarEnvironment):
         """Actions in the longest sentence, the end included."""
         return self.grammar.composition.max_length + 1 + 4 * self.grammar.max_sites + cell.N_SHAPE + 2
 
-    def forward_masks(self, state: Tensor) -> Tensor:
-        """Which actions lead to a crystal that can be finished, `n x actions` for states `n x columns`."""
-        sink = state[:, self.grammar.columns.PHASE] < 0  # torchgfn fills the sink state with a large negative number
-        return unpacked(state[:, self.grammar.columns.MASK], self.n_actions) & ~sink[:, None]
-
-    def advanced(self, state: Tensor, action: Tensor) -> Tensor:
-        """States `n x columns` with one word more, `n`, and the masks that follow."""
-        state = self.writer.written(state, action)
-        state[:, self.grammar.columns.MASK] = packed(self.offers.masks(state))
-        return state
-
     def question(self, state: Tensor) -> Tensor:
-        """The phase of each state, `n`."""
+        """The phase of each state, `n`; negative for the sink, which torchgfn fills with a large negative number."""
         return state[:, self.grammar.columns.PHASE]
 
     def words_of(self, question: int) -> slice:
         """The part of the actions that can come in a phase."""
         return self.grammar.words.of(Phase(question))
+
+    def offered(self, state: Tensor, question: int) -> Tensor:
+        """Which words of the phase lead to a crystal that can be finished, `n x words`."""
+        return self.offers.of(state, Phase(question))
+
+    def written(self, state: Tensor, action: Tensor, question: int) -> Tensor:
+        """States `n x columns` of the phase with one word more, `n`."""
+        return self.writer.written(state, action, Phase(question))
 
     @property
     def n_features(self) -> int:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gfnmat.space.composition.env import CompositionEnvironment
 from gfnmat.space.crystal.contacts import Contacts, Sites, radii_of
-from gfnmat.space.crystal.state import Columns, Phase, Words
+from gfnmat.space.crystal.state import METRIC_UNIT, Columns, Phase, Words
 from gfnmat.space.crystal.tables import CrystalTables
 from gfnmat.space.crystal.templates import Templates
 from gfnmat.space.structure import cell
@@ -46,7 +46,7 @@ class CrystalGrammar:
         self.templates = None if templates is None else templates.to(device)
         self.max_sites = composition.max_atoms
         self.words = Words.after(composition.n_actions)
-        self.columns = Columns(composition.s0.shape[0], composition.max_elements, self.max_sites, self.words.n_actions)
+        self.columns = Columns(composition.s0.shape[0], composition.max_elements, self.max_sites)
         self.volume_centres = cell.volume_centres().to(device)
 
     @property
@@ -92,7 +92,21 @@ class CrystalGrammar:
             placed=exists & known,
         )
 
-    def cell_volume(self, state: Tensor) -> Tensor:
+    def metric_at(self, state: Tensor, shape: Tensor) -> Tensor:
+        """The metrics (A2) of conventional cells of the predicted volume in several shapes, `n x shapes x 6` float64.
+
+        Args:
+            state: knows the group and the composition.
+            shape: bins, `n x shapes x 5`.
+        """
+        metrics = cell.metric(self.tables.lattice[state[:, self.columns.GROUP] - 1][:, None], shape)
+        return metrics * self._cell_volume(state).pow(2 / 3)[:, None, None]
+
+    def metric(self, state: Tensor) -> Tensor:
+        """The metric (A2) of the conventional cell of the predicted volume, once its shape is known, `n x 6`."""
+        return (state[:, self.columns.METRIC] * METRIC_UNIT).float()
+
+    def _cell_volume(self, state: Tensor) -> Tensor:
         """The predicted volume (A3) of the conventional cell, `n`."""
         counts = torch.zeros(len(state), 118, dtype=torch.int64, device=state.device)
         counts[:, (self.composition.numbers - 1).to(state.device)] = state[:, : self.composition.n_elements]

@@ -22,37 +22,28 @@ class CrystalOffers:
 
     grammar: CrystalGrammar
 
-    def masks(self, state: Tensor) -> Tensor:
-        """The masks of states that are not the sink, `n x actions`."""
-        mask = torch.zeros(len(state), self.grammar.words.n_actions, dtype=torch.bool, device=state.device)
-        phase = state[:, self.grammar.columns.PHASE]
-        offer = {
-            Phase.COMPOSITION: (0, self._offered_composition),
-            Phase.GROUP: (self.grammar.words.group, self._offered_groups),
-            Phase.LETTERS: (self.grammar.words.letter, self._offered_letters),
-            Phase.SHAPE: (self.grammar.words.shape[0], self._offered_shapes),
-            Phase.COORDINATES: (self.grammar.words.coordinate, self._offered_coordinates),
-            Phase.VOLUME: (self.grammar.words.volume, self._offered_volumes),
-            Phase.DONE: (
-                self.grammar.words.n_actions - 1,
-                lambda finished: torch.ones(len(finished), 1, dtype=torch.bool),
-            ),
-        }
+    def of(self, state: Tensor, phase: Phase) -> Tensor:
+        """Which words of the phase are offered, `n x words`, for states that are all in it."""
         templates, c = self.grammar.templates, self.grammar.columns
-        if templates is not None:
-            given = ((phase > Phase.COMPOSITION) & (phase < Phase.VOLUME)).nonzero().squeeze(-1)
-            agreed, written = state[given, c.TEMPLATES], state[given, c.WRITTEN]
-            mask[given] = templates.offered(agreed, written, mask.shape[1])
-            offer = {name: of_phase for name, of_phase in offer.items() if not Phase.GROUP <= name < Phase.VOLUME}
-        for name, (begin, offered_in) in offer.items():
-            rows = (phase == name).nonzero().squeeze(-1)
-            if len(rows):
-                offered = offered_in(state[rows]).to(mask.device)
-                mask[rows, begin : begin + offered.shape[1]] = offered
-        return mask
+        if templates is not None and Phase.GROUP <= phase < Phase.VOLUME:
+            offered = templates.offered(state[:, c.TEMPLATES], state[:, c.WRITTEN], self.grammar.words.n_actions)
+            return offered[:, self.grammar.words.of(phase)]
+        offer = {
+            Phase.COMPOSITION: self._offered_composition,
+            Phase.GROUP: self._offered_groups,
+            Phase.LETTERS: self._offered_letters,
+            Phase.SHAPE: self._offered_shapes,
+            Phase.COORDINATES: self._offered_coordinates,
+            Phase.VOLUME: self._offered_volumes,
+            Phase.DONE: self._offered_end,
+        }
+        return offer[phase](state)
+
+    def _offered_end(self, state: Tensor) -> Tensor:
+        return torch.ones(len(state), 1, dtype=torch.bool, device=state.device)
 
     def _offered_composition(self, state: Tensor) -> Tensor:
-        return self.grammar.composition.forward_masks(state[:, : self.grammar.composition.s0.shape[0]])
+        return self.grammar.composition.offered(state[:, : self.grammar.composition.s0.shape[0]])
 
     def _offered_groups(self, state: Tensor) -> Tensor:
         c = self.grammar.columns
@@ -118,10 +109,8 @@ class CrystalOffers:
         widest = torch.tensor(cell.SHAPE_BINS, device=state.device)[slot, None] - 1
         bins = torch.arange(cell.RATIO_BINS, device=state.device)[None].minimum(widest)
         shape.scatter_(2, slot[:, None, None].expand(-1, cell.RATIO_BINS, 1), bins[..., None])
-        metrics = cell.metric(self.grammar.tables.lattice[state[:, c.GROUP] - 1][:, None], shape)
-        largest = self.grammar.cell_volume(state) * self.grammar.volume_centres[-1]
-        metrics = (metrics * largest.pow(2 / 3)[:, None, None]).float()
-        return self.grammar.contacts.among_placed(self.grammar.sites(state), metrics)
+        metrics = self.grammar.metric_at(state, shape) * self.grammar.volume_centres[-1].pow(2 / 3)
+        return self.grammar.contacts.among_placed(self.grammar.sites(state), metrics.float())
 
     def _offered_coordinates(self, state: Tensor) -> Tensor:
         """Bins of the next coordinate that leave a canonical crystal with room for the atoms, `n x 24`."""
@@ -164,46 +153,36 @@ class CrystalOffers:
         """
         options = torch.arange(BINS, device=state.device)
         left = self.grammar.tables.freedom[position] - place
-        last, but_one = ((left == number).nonzero().squeeze(-1) for number in (1, 2))
-        tried = torch.cat([last, but_one.repeat_interleave(FILLS)])
         closest = torch.full((len(state), BINS), LONGEST, device=state.device)
-        if not len(tried):
-            return closest
-        choices = bins[tried, None].expand(-1, BINS, -1).clone()
-        index = place[tried, None, None].expand(-1, BINS, 1)
-        choices.scatter_(2, index, options[None, :, None].expand(len(tried), -1, 1))
-        fill, is_open = self._fills(position[but_one], place[but_one], bins[but_one])
-        following = slice(len(last), None)
-        choices[following] = choices[following].scatter(2, index[following] + 1, fill.flatten(0, 1)[..., None])
-        found = self._closest_of(state[tried], position[tried], choices)
-        closest[last] = found[: len(last)]
-        closest[but_one] = torch.where(is_open, found[following].unflatten(0, (-1, FILLS)), 0.0).amax(1)
+        if len(last := (left == 1).nonzero().squeeze(-1)):
+            choices = bins[last, None].expand(-1, BINS, -1).clone()
+            choices.scatter_(2, place[last, None, None].expand(-1, BINS, 1), options[:, None].expand(len(last), -1, 1))
+            closest[last] = self._closest_of(state[last], position[last], choices)
+        if len(but_one := (left == 2).nonzero().squeeze(-1)):
+            fills = self.grammar.tables.coordinates.fills(position[but_one], place[but_one], bins[but_one])
+            choices = bins[but_one, None, None].expand(-1, BINS, FILLS, -1).clone()
+            index = place[but_one, None, None, None].expand(-1, BINS, FILLS, 1)
+            choices.scatter_(3, index, options[:, None, None].expand(len(but_one), -1, FILLS, 1))
+            choices.scatter_(3, index + 1, fills.clamp(min=0)[..., None])
+            found = self._closest_of(state[but_one], position[but_one], choices.flatten(1, 2)).unflatten(
+                1, (BINS, FILLS)
+            )
+            closest[but_one] = torch.where(fills >= 0, found, 0.0).amax(2)
         return closest
 
-    def _fills(self, position: Tensor, place: Tensor, bins: Tensor) -> tuple[Tensor, Tensor]:
-        """For each bin of the next coordinate some bins of the one after, and which are open, `n x FILLS x 24`."""
-        open_next = self.grammar.tables.coordinates.fills(position, place, bins)  # n x 24 x 24
-        spread = torch.arange(BINS, device=position.device).mul(7) % BINS  # an order that spreads over the edge
-        chosen = open_next[:, :, spread].long().argsort(dim=2, descending=True, stable=True)[..., :FILLS]
-        fill = spread[chosen]
-        return fill.transpose(1, 2), open_next.gather(2, fill).transpose(1, 2)
-
     def _closest_of(self, state: Tensor, position: Tensor, choices: Tensor) -> Tensor:
-        """The closest contact of the current site for choices of its bins, `n x 24 x 3`, in the order asked."""
+        """The closest contact of the current site for choices of its bins, `n x choices x 3`, in the order asked."""
         c = self.grammar.columns
         asked = self.grammar.tables.asked[position]
         t = torch.zeros(*choices.shape[:2], 4, dtype=torch.int64, device=state.device)
         column = torch.where(asked >= 0, asked, 3)[:, None].expand(-1, choices.shape[1], -1)
         t.scatter_(2, column, 2 * choices + 1)
-        metric = cell.metric(self.grammar.tables.lattice[state[:, c.GROUP] - 1], state[:, c.SHAPE])
-        metric = (metric * self.grammar.cell_volume(state).pow(2 / 3)[:, None]).float()
-        return self.grammar.contacts.of_candidates(self.grammar.sites(state), metric, state[:, c.SITE], t[..., :3])
+        sites, metric = self.grammar.sites(state), self.grammar.metric(state)
+        return self.grammar.contacts.of_candidates(sites, metric, state[:, c.SITE], t[..., :3])
 
     def _offered_volumes(self, state: Tensor) -> Tensor:
         """Bins of the volume that leave room for the atoms, `n x VOLUME_BINS`."""
-        c = self.grammar.columns
-        metric = cell.metric(self.grammar.tables.lattice[state[:, c.GROUP] - 1], state[:, c.SHAPE]).float()
-        at_unit = self.grammar.contacts.among_placed(self.grammar.sites(state), metric[:, None])
-        volumes = self.grammar.cell_volume(state)[:, None] * self.grammar.volume_centres
-        closest = at_unit * volumes.pow(1 / 3).float()
+        metric = self.grammar.metric(state)
+        as_predicted = self.grammar.contacts.among_placed(self.grammar.sites(state), metric[:, None])
+        closest = as_predicted * self.grammar.volume_centres.pow(1 / 3).float()
         return roomy(closest, torch.ones_like(closest, dtype=torch.bool))

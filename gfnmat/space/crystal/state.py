@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-import torch
-from torch import Tensor
-
 from gfnmat.space.composition.counting import CountAutomaton
 from gfnmat.space.composition.env import N_COLUMNS
 from gfnmat.space.crystal.placement import N_LETTERS
 from gfnmat.space.structure.cell import N_SHAPE, SHAPE_BINS, VOLUME_BINS
 from gfnmat.space.structure.wyckoff import BINS, N_GROUPS
 
-BITS = 62  # of a mask in one int64
+METRIC_UNIT = 1e-6  # A2; as a whole number a metric does not depend on how a batch was rounded
 
 
 class Phase(IntEnum):
@@ -93,11 +90,11 @@ class Columns:
         COORDINATES: x, y, z of each site in 48ths; 3 S.
         TEMPLATES: which templates still agree, as bits.
         WRITTEN: words after the composition.
-        MASK: which words are open, packed.
+        METRIC: of the cell at the predicted volume, `cell.metric` in `METRIC_UNIT`; 0 before the shape; 6.
         width: how many columns there are.
     """
 
-    def __init__(self, composition: int, max_elements: int, max_sites: int, n_actions: int) -> None:
+    def __init__(self, composition: int, max_elements: int, max_sites: int) -> None:
         self.width = composition
         self.PHASE = self._one()
         self.ELEMENT, self.COUNT, self.REST = (self._many(max_elements) for _ in range(3))
@@ -109,13 +106,12 @@ class Columns:
         self.POSITION, self.OWNER = self._many(max_sites), self._many(max_sites)
         self.COORDINATES = self._many(3 * max_sites)
         self.TEMPLATES, self.WRITTEN = self._one(), self._one()
-        self.MASK = self._many(-(-n_actions // BITS))
+        self.METRIC = self._many(6)
 
     @classmethod
     def of(cls, n_elements: int, counts: CountAutomaton) -> Columns:
         """The columns for so many elements to choose from and these counts."""
-        words = Words.after(n_elements + counts.max_atoms + 1)
-        return cls(n_elements + N_COLUMNS, int(counts.elements.max()), counts.max_atoms, words.n_actions)
+        return cls(n_elements + N_COLUMNS, int(counts.elements.max()), counts.max_atoms)
 
     def _one(self) -> int:
         self.width += 1
@@ -124,17 +120,3 @@ class Columns:
     def _many(self, n: int) -> slice:
         self.width += n
         return slice(self.width - n, self.width)
-
-
-def packed(mask: Tensor) -> Tensor:
-    """A mask `n x actions` as bits, `n x words` int64."""
-    words = -(-mask.shape[1] // BITS)
-    padded = torch.nn.functional.pad(mask, (0, words * BITS - mask.shape[1]))
-    weights = torch.ones((), dtype=torch.int64, device=mask.device) << torch.arange(BITS, device=mask.device)
-    return (padded.reshape(len(mask), words, BITS) * weights).sum(-1)
-
-
-def unpacked(words: Tensor, n_actions: int) -> Tensor:
-    """The mask that was packed, `n x n_actions`."""
-    bits = (words[..., None] >> torch.arange(BITS, device=words.device)) & 1
-    return bits.flatten(1)[:, :n_actions].bool()

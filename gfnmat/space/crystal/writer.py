@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gfnmat.space.crystal.grammar import CrystalGrammar
-from gfnmat.space.crystal.state import Phase
+from gfnmat.space.crystal.state import METRIC_UNIT, Phase
 from gfnmat.space.crystal.templates import Templates
 from gfnmat.space.structure import cell
 
@@ -19,11 +19,9 @@ class CrystalWriter:
 
     grammar: CrystalGrammar
 
-    def written(self, state: Tensor, action: Tensor) -> Tensor:
-        """States `n x columns` with one word more, `n`; their masks are those of before."""
-        state = state.clone()
-        phase = state[:, self.grammar.columns.PHASE].clone()
-        write = {
+    def written(self, state: Tensor, action: Tensor, phase: Phase) -> Tensor:
+        """States `n x columns`, all of one phase, with one word more, `n`."""
+        writer = {
             Phase.COMPOSITION: self._write_composition,
             Phase.GROUP: self._write_group,
             Phase.LETTERS: self._write_letter,
@@ -31,29 +29,26 @@ class CrystalWriter:
             Phase.COORDINATES: self._write_coordinate,
             Phase.VOLUME: self._write_volume,
         }
-        for name, writer in write.items():
-            rows = (phase == name).nonzero().squeeze(-1)
-            if len(rows):
-                state[rows] = writer(state[rows], action[rows])
+        state = writer[phase](state.clone(), action)
         if self.grammar.templates is not None:
             self._follow_templates(self.grammar.templates, state, phase, action)
         return state
 
-    def _follow_templates(self, templates: Templates, state: Tensor, phase: Tensor, action: Tensor) -> None:
+    def _follow_templates(self, templates: Templates, state: Tensor, phase: Phase, action: Tensor) -> None:
         """Notes in the states which templates still agree after the word that was written."""
         c = self.grammar.columns
-        begins = ((phase == Phase.COMPOSITION) & (state[:, c.PHASE] == Phase.GROUP)).nonzero().squeeze(-1)
-        state[begins, c.TEMPLATES] = templates.with_counts(state[begins, c.COUNT])
-        follows = (phase > Phase.COMPOSITION).nonzero().squeeze(-1)
-        agreed, written = state[follows, c.TEMPLATES], state[follows, c.WRITTEN]
-        state[follows, c.TEMPLATES] = templates.agreeing(agreed, written, action[follows])
-        state[follows, c.WRITTEN] += 1
+        if phase == Phase.COMPOSITION:
+            begins = (state[:, c.PHASE] == Phase.GROUP).nonzero().squeeze(-1)
+            state[begins, c.TEMPLATES] = templates.with_counts(state[begins, c.COUNT])
+        else:
+            state[:, c.TEMPLATES] = templates.agreeing(state[:, c.TEMPLATES], state[:, c.WRITTEN], action)
+            state[:, c.WRITTEN] += 1
 
     def _write_composition(self, state: Tensor, action: Tensor) -> Tensor:
         c, width = self.grammar.columns, self.grammar.composition.s0.shape[0]
         ends = action == self.grammar.words.group - 1
         goes_on = (~ends).nonzero().squeeze(-1)
-        state[goes_on, :width] = self.grammar.composition.advanced(state[goes_on, :width], action[goes_on])
+        state[goes_on, :width] = self.grammar.composition.written(state[goes_on, :width], action[goes_on])
         rows = ends.nonzero().squeeze(-1)
         counts = state[rows, : self.grammar.composition.n_elements]
         present = counts > 0
@@ -121,7 +116,15 @@ class CrystalWriter:
         state[:, c.SLOT] = torch.where(asks, slot, state[:, c.SLOT])
         state[:, c.PHASE] = torch.where(asks, int(Phase.SHAPE), state[:, c.PHASE])
         shaped = (asks & (slot == cell.N_SHAPE)).nonzero().squeeze(-1)
-        state[shaped] = self._asking_for_coordinates(state[shaped], torch.zeros_like(shaped))
+        if len(shaped):
+            state[shaped] = self._asking_for_coordinates(self._shaped(state[shaped]), torch.zeros_like(shaped))
+        return state
+
+    def _shaped(self, state: Tensor) -> Tensor:
+        """Notes the metric of the cell, which every coordinate and the volume will ask for."""
+        c = self.grammar.columns
+        metric = self.grammar.metric_at(state, state[:, None, c.SHAPE])[:, 0]
+        state[:, c.METRIC] = (metric / METRIC_UNIT).round().long()
         return state
 
     def _write_coordinate(self, state: Tensor, action: Tensor) -> Tensor:
@@ -133,7 +136,8 @@ class CrystalWriter:
         state[rows, c.COORDINATES.start + 3 * site + axis] = 2 * (action - self.grammar.words.coordinate) + 1
         state[:, c.PLACE] += 1
         finished = (state[:, c.PLACE] == self.grammar.tables.freedom[position]).nonzero().squeeze(-1)
-        state[finished] = self._asking_for_coordinates(state[finished], site[finished] + 1)
+        if len(finished):
+            state[finished] = self._asking_for_coordinates(state[finished], site[finished] + 1)
         return state
 
     def _asking_for_coordinates(self, state: Tensor, site: Tensor) -> Tensor:

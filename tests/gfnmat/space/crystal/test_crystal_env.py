@@ -2,15 +2,13 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor
 
 from gfnmat import Candidates, CrystalSpace, GFlowNet
 from gfnmat.flow.gflownet import PolicySize
 from gfnmat.space.crystal import contacts, offers
 from gfnmat.space.crystal.env import CrystalEnvironment
-from gfnmat.space.crystal.state import BITS, Phase, packed, unpacked
+from gfnmat.space.crystal.state import Phase
 from gfnmat.space.structure.crystals import Crystals
 from gfnmat.space.structure.wyckoff import load_wyckoff_tables
 
@@ -20,17 +18,6 @@ TABLES = load_wyckoff_tables()
 def crystals_of(candidates: Candidates) -> Crystals:
     assert candidates.crystals is not None
     return candidates.crystals
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(1, 4 * BITS), st.integers(0, 5), st.integers(0, 2**32 - 1))
-def test_masks_survive_packing(n_actions: int, rows: int, seed: int) -> None:
-    mask = torch.rand(rows, n_actions, generator=torch.Generator().manual_seed(seed)) < 0.5
-    mask[:1] = True
-    words = packed(mask)
-    assert words.shape == (rows, -(-n_actions // BITS))
-    assert (words >= 0).all()
-    assert torch.equal(unpacked(words, n_actions), mask)
 
 
 def replayed(environment: CrystalEnvironment, sentences: Tensor) -> list[Tensor]:
