@@ -120,7 +120,8 @@ class Contacts:
         closest = self._of_translations(sites, metrics)
         n_placed = sites.placed.sum(1)
         order = n_placed.argsort()
-        for rows in _chunks(order[n_placed[order] > 0], ROWS_AT_ONCE):
+        order = order[n_placed[order] > 0]
+        for rows in order.split(ROWS_AT_ONCE) if len(order) else ():
             squared = self._among_chunk(sites[rows].packed(), metrics[rows])
             closest[rows] = torch.minimum(closest[rows], squared.sqrt())
         return closest
@@ -163,24 +164,31 @@ class Contacts:
             current: which site the candidates are for, `n`.
             candidates: its free coordinates in 48ths, `n x candidates x 3`.
         """
-        closest = torch.full(candidates.shape[:2], LONGEST, device=candidates.device)
         each = torch.arange(len(current), device=current.device)
         position, radius = sites.position[each, current], sites.radius[each, current]
         t = candidates.float() / EDGE
         here = _applied(self.matrix[position, 0][:, None], t) + self.shift[position, :1]
         points, radii = self.points(sites)
-        n_points, is_skew = (radii > 0).sum(1), (metric[:, 3:] != 0).any(1)
-        first = (radii > 0).long().argsort(dim=1, descending=True, stable=True)
+        n_points = (radii > 0).sum(1)
+        first = (radii > 0).long().argsort(dim=1, descending=True, stable=True)[:, : int(n_points.max())]
         points, radii = points.gather(1, first[..., None].expand(-1, -1, 3)), radii.gather(1, first)
-        n_own = self.atoms[position] * self.n_centring[sites.group - 1]
-        order = (n_points + n_own + SKEW_LAST * is_skew).argsort()
-        for rows in _chunks(order, max(1, CANDIDATES_AT_ONCE // candidates.shape[1])):
+
+        def among(rows: Tensor | slice) -> Tensor:
             others = slice(int(n_points[rows].max()))
-            apart = here[rows, :, None] - points[rows, None, others]
+            apart = here[rows].movedim(2, 0)[..., None] - points[rows, others].movedim(2, 0)[:, :, None]
             reach, there = radii[rows, others] + radius[rows, None], radii[rows, others] > 0
-            squared = _closest(apart.unbind(-1), metric[rows], reach, there)
+            squared = _closest(apart, metric[rows], reach, there)
             own = self._of_own_images(sites.group[rows], position[rows], radius[rows], t[rows], metric[rows])
-            closest[rows] = torch.minimum(squared, own).sqrt()
+            return torch.minimum(squared, own).sqrt()
+
+        at_once = max(1, CANDIDATES_AT_ONCE // candidates.shape[1])
+        if len(current) <= at_once:
+            return among(slice(None))
+        closest = torch.full(candidates.shape[:2], LONGEST, device=candidates.device)
+        is_skew = (metric[:, 3:] != 0).any(1)
+        n_own = self.atoms[position] * self.n_centring[sites.group - 1]
+        for rows in (n_points + n_own + SKEW_LAST * is_skew).argsort().split(at_once):
+            closest[rows] = among(rows)
         return closest
 
     def _of_own_images(self, group: Tensor, position: Tensor, radius: Tensor, t: Tensor, metric: Tensor) -> Tensor:
@@ -197,39 +205,30 @@ class Contacts:
         return _closest(own, metric, (2 * radius)[:, None].expand_as(there), there)
 
 
-def _chunks(rows: Tensor, size: int) -> tuple[Tensor, ...]:
-    return rows.split(size) if len(rows) else ()
-
-
-def _images(matrix: Tensor, shift: Tensor, t: Tensor) -> tuple[Tensor, ...]:
-    """x, y and z of `matrix @ t + shift`, `n x candidates x images` each.
+def _images(matrix: Tensor, shift: Tensor, t: Tensor) -> Tensor:
+    """x, y and z of `matrix @ t + shift`, `3 x n x candidates x images`.
 
     Args:
         matrix, shift: `n x images x 3 x 3`, `n x images x 3`.
         t: `n x candidates x 3`.
     """
-    found = []
-    for rows, begin in zip(matrix.unbind(2), shift.unbind(2), strict=True):
-        image = begin[:, None].expand(-1, t.shape[1], -1).contiguous()
-        for axis in range(3):
-            image.addcmul_(rows[:, None, :, axis], t[:, :, None, axis])
-        found.append(image)
-    return tuple(found)
+    n, n_images = shift.shape[:2]
+    columns = matrix.permute(2, 0, 3, 1).reshape(3 * n, 3, n_images)
+    begin = shift.permute(2, 0, 1).reshape(3 * n, 1, n_images)
+    return torch.baddbmm(begin, t.repeat(3, 1, 1), columns).unflatten(0, (3, n))
 
 
-def _closest(difference: tuple[Tensor, ...], metric: Tensor, reach: Tensor, there: Tensor) -> Tensor:
+def _closest(difference: Tensor, metric: Tensor, reach: Tensor, there: Tensor) -> Tensor:
     """Smallest squared ratio of a distance to the reach, of those that are there.
 
     Args:
-        difference: x, y and z of the vectors, in edges, `n x candidates x atoms` each; they are changed.
+        difference: x, y and z of the vectors, in edges, `3 x n x candidates x atoms`; they are changed.
         metric: `n x 6`.
         reach, there: `n x atoms`.
     """
-    x, y, z = difference
+    x, y, z = difference.sub_(difference.round())
     if not x.shape[2]:
         return torch.full(x.shape[:2], LONGEST**2, device=x.device)
-    for part in difference:
-        part -= part.round()
     aa, bb, cc, bc, ac, ab = metric[:, :, None, None].unbind(1)
     squared = (aa * x).mul_(x).addcmul_(bb * y, y).addcmul_(cc * z, z)
     if bool((metric[:, 3:] != 0).any()):

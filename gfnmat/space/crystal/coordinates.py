@@ -16,100 +16,70 @@ FILLS = 3  # values of the coordinate after the next that are tried before the n
 class CoordinateTables:
     """The canonical combinations of bins (see `WyckoffTables.canonical`), coordinate by coordinate.
 
-    For P positions, in the order of `asked`:
+    A node stands for a Wyckoff position and the bins chosen so far, in the order of `asked`. For P positions:
 
     Attributes:
-        first: how many combinations have each first bin, `P x 24`.
-        onwards: how many have this first bin or a later one, `P x 24`.
-        second_row: the row of `second` of each position with two or three free coordinates, else -1, `P`.
-        second: how many combinations have each first and second bin, `rows x 24 x 24`.
-        third_row: the row of `third` of each position with three free coordinates, else -1, `P`.
-        third: which combinations there are, `rows x 24 x 24 x 24` booleans.
-        second_fills: for each first bin some second bins that are open, and -1 where there are no more,
-            `rows x 24 x FILLS`, spread over the edge.
-        third_fills: for each first and second bin, the same of third ones, `rows x 24 x 24 x FILLS`.
+        begin: the node of each position where its first, second and third coordinate is next and the bins before are
+            0; -1 where there is no such coordinate, `P x 3`.
+        open_bins: how many combinations each bin of the next coordinate leaves, `nodes x 24`.
+        before: how many combinations of the position come before the first one with each bin, `nodes x 24`.
+        fills: for each bin of the next coordinate some bins of the one after it that are open, spread over the edge,
+            and -1 where there are no more, `nodes x 24 x FILLS`; only where exactly one coordinate follows.
+        total: combinations of each position, `P`.
     """
 
-    first: Tensor
-    onwards: Tensor
-    second_row: Tensor
-    second: Tensor
-    third_row: Tensor
-    third: Tensor
-    second_fills: Tensor
-    third_fills: Tensor
+    begin: Tensor
+    open_bins: Tensor
+    before: Tensor
+    fills: Tensor
+    total: Tensor
 
     @classmethod
     def build(cls, tables: WyckoffTables, max_atoms: int) -> CoordinateTables:
         """The tables for the positions with at most `max_atoms` atoms; the others have no combination."""
         n = len(tables.letter)
-        first = torch.zeros(n, BINS, dtype=torch.int64)
-        second_row, third_row = torch.full((n,), -1), torch.full((n,), -1)
-        second: list[Tensor] = []
-        third: list[Tensor] = []
+        begin, total = torch.full((n, 3), -1), torch.zeros(n, dtype=torch.int64)
+        open_bins: list[Tensor] = []
+        before: list[Tensor] = []
+        fills: list[Tensor] = []
+        n_nodes = 0
         for position in ((tables.freedom > 0) & (tables.atoms <= max_atoms)).nonzero().squeeze(-1).tolist():
             combinations = tables.canonical(position)
-            first[position] = combinations.reshape(BINS, -1).sum(1)
-            if combinations.ndim > 1:
-                second_row[position] = len(second)
-                second.append(combinations.reshape(BINS, BINS, -1).sum(-1))
-            if combinations.ndim > 2:
-                third_row[position] = len(third)
-                third.append(combinations)
+            total[position] = combinations.sum()
+            for place in range(combinations.ndim):
+                left = combinations.reshape(BINS**place, BINS, -1)
+                counts = left.sum(-1)
+                begin[position, place] = n_nodes
+                n_nodes += len(counts)
+                open_bins.append(counts.int())
+                before.append((counts.flatten().cumsum(0) - counts.flatten()).reshape_as(counts).int())
+                one_follows = combinations.ndim - place == 2
+                some = _some(left) if one_follows else torch.full((*counts.shape, FILLS), -1)
+                fills.append(some.to(torch.int8))
         return cls(
-            first=first,
-            onwards=first.flip(1).cumsum(1).flip(1),
-            second_row=second_row,
-            second=torch.stack(second),
-            third_row=third_row,
-            third=torch.stack(third),
-            second_fills=_some(torch.stack(second) > 0),
-            third_fills=_some(torch.stack(third)),
+            begin=begin,
+            open_bins=torch.cat(open_bins),
+            before=torch.cat(before),
+            fills=torch.cat(fills),
+            total=total,
         )
 
-    def open_bins(self, position: Tensor, place: Tensor, bins: Tensor) -> Tensor:
-        """How many combinations each bin of the next coordinate leaves, `n x 24`.
+    def node(self, position: Tensor, place: Tensor, bins: Tensor) -> Tensor:
+        """Where the next coordinate is asked for, `n`.
 
         Args:
             position: the Wyckoff position, `n`.
             place: which coordinate is next, 0 to 2 in the order of `asked`, `n`.
             bins: the bins chosen so far, `n x 3`, in the same order.
         """
-        counts = self.first[position]
-        rows = (place == 1).nonzero().squeeze(-1)
-        counts[rows] = self.second[self.second_row[position[rows]], bins[rows, 0]]
-        rows = (place == 2).nonzero().squeeze(-1)
-        counts[rows] = self.third[self.third_row[position[rows]], bins[rows, 0], bins[rows, 1]].long()
-        return counts
-
-    def first_number(self, position: Tensor, place: Tensor, bins: Tensor) -> Tensor:
-        """How many combinations come before the first one with each bin of the next coordinate, `n x 24`.
-
-        Args:
-            position, place, bins: see `open_bins`.
-        """
-        counts = self.open_bins(position, place, bins)
-        numbers = counts.cumsum(1) - counts
-        for earlier in (0, 1):
-            rows = (place > earlier).nonzero().squeeze(-1)
-            counts = self.open_bins(position[rows], torch.full_like(rows, earlier), bins[rows])
-            numbers[rows] += (counts.cumsum(1) - counts).gather(1, bins[rows, earlier, None])
-        return numbers
+        first, second = bins[:, 0], bins[:, 1]
+        chosen = torch.where(place == 2, BINS * first + second, first * (place == 1))
+        return self.begin[position, place] + chosen
 
     def number(self, position: Tensor, bins: Tensor) -> Tensor:
         """How many combinations come before one, given by all its bins (`n x 3`), `n`."""
-        last = (self.second_row[position] >= 0).long() + (self.third_row[position] >= 0).long()
-        return self.first_number(position, last, bins).gather(1, bins.gather(1, last[:, None])).squeeze(1)
-
-    def fills(self, position: Tensor, place: Tensor, bins: Tensor) -> Tensor:
-        """For each bin of the next coordinate some open bins of the one after, else -1, `n x 24 x FILLS`.
-
-        Only for coordinates that exactly one other follows.
-        """
-        found = self.second_fills[self.second_row[position]]
-        rows = (place == 1).nonzero().squeeze(-1)
-        found[rows] = self.third_fills[self.third_row[position[rows]], bins[rows, 0]]
-        return found
+        last = (self.begin[position] >= 0).sum(1) - 1
+        return self.before[self.node(position, last, bins), bins.gather(1, last[:, None]).squeeze(1)]
 
 
 def _some(is_open: Tensor) -> Tensor:

@@ -119,8 +119,9 @@ class CrystalOffers:
         site, place = state[:, c.SITE], state[:, c.PLACE]
         position = state[rows, c.POSITION.start + site]
         bins = self.grammar.asked_bins(state, site, position)
-        offered = tables.open_bins(position, place, bins) > 0
-        offered &= self._in_order(state, site, position, place, bins)
+        node = tables.node(position, place, bins)
+        offered = tables.open_bins[node] > 0
+        offered &= self._in_order(state, site, position, node)
         axis = self.grammar.tables.asked[position, place]
         origin_is_free = self.grammar.tables.polar[state[:, c.GROUP] - 1, axis] & (site == 0)
         first_bin = torch.zeros(BINS, dtype=torch.bool, device=state.device)
@@ -128,11 +129,13 @@ class CrystalOffers:
         offered &= ~origin_is_free[:, None] | first_bin
         choosing = (offered.sum(1) > 1).nonzero().squeeze(-1)
         if len(choosing):
-            closest = self._closest_by_bin(state[choosing], position[choosing], place[choosing], bins[choosing])
+            closest = self._closest_by_bin(
+                state[choosing], position[choosing], place[choosing], bins[choosing], node[choosing]
+            )
             offered[choosing] = roomy(closest, offered[choosing])
         return offered
 
-    def _in_order(self, state: Tensor, site: Tensor, position: Tensor, place: Tensor, bins: Tensor) -> Tensor:
+    def _in_order(self, state: Tensor, site: Tensor, position: Tensor, node: Tensor) -> Tensor:
         """Bins that keep sites of one element on one position in ascending order and leave room for them, `n x 24`."""
         c, tables = self.grammar.columns, self.grammar.tables.coordinates
         rows = torch.arange(len(state), device=state.device)
@@ -141,12 +144,12 @@ class CrystalOffers:
         follows &= state[rows, c.OWNER.start + before] == state[rows, c.OWNER.start + site]
         previous = tables.number(position, self.grammar.asked_bins(state, before, position))
         least = torch.where(follows, previous + 1, 0)
-        beyond = tables.onwards[position, 0] - self.grammar.sites_alike_to_come(state, site, position)
-        first = tables.first_number(position, place, bins)
-        last = first + tables.open_bins(position, place, bins) - 1
+        beyond = tables.total[position] - self.grammar.sites_alike_to_come(state, site, position)
+        first = tables.before[node]
+        last = first + tables.open_bins[node] - 1
         return torch.maximum(first, least[:, None]) <= torch.minimum(last, beyond[:, None] - 1)
 
-    def _closest_by_bin(self, state: Tensor, position: Tensor, place: Tensor, bins: Tensor) -> Tensor:
+    def _closest_by_bin(self, state: Tensor, position: Tensor, place: Tensor, bins: Tensor, node: Tensor) -> Tensor:
         """The closest contact of the current site by bin of its next coordinate, `n x 24`.
 
         Where another coordinate follows, at the best of some values of that one; where two follow, nothing is known.
@@ -159,7 +162,7 @@ class CrystalOffers:
             choices.scatter_(2, place[last, None, None].expand(-1, BINS, 1), options[:, None].expand(len(last), -1, 1))
             closest[last] = self._closest_of(state[last], position[last], choices)
         if len(but_one := (left == 2).nonzero().squeeze(-1)):
-            fills = self.grammar.tables.coordinates.fills(position[but_one], place[but_one], bins[but_one])
+            fills = self.grammar.tables.coordinates.fills[node[but_one]].long()
             choices = bins[but_one, None, None].expand(-1, BINS, FILLS, -1).clone()
             index = place[but_one, None, None, None].expand(-1, BINS, FILLS, 1)
             choices.scatter_(3, index, options[:, None, None].expand(len(but_one), -1, FILLS, 1))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import pi
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from gfnmat.space.crystal.grammar import CrystalGrammar
 from gfnmat.space.crystal.placement import N_LETTERS
@@ -31,9 +31,8 @@ class CrystalView:
     @property
     def n_features(self) -> int:
         """How many numbers there are."""
-        composition = self.grammar.composition
-        words = len(Phase) + (N_GROUPS + 1) + (composition.n_elements + 1) + 2 * (N_LETTERS + 1) + cell.N_SHAPE + 1 + 4
-        return composition.n_features + words + N_LETTERS + 1 + cell.N_SHAPE + 1 + 6 * (1 + SEEN_SITES)
+        numbers = N_LETTERS + 1 + cell.N_SHAPE + 1 + 6 * (1 + SEEN_SITES)
+        return self.grammar.composition.n_features + numbers + sum(self._sizes)
 
     def __call__(self, state: Tensor) -> Tensor:
         """The features, `... x n_features` float32."""
@@ -66,16 +65,9 @@ class CrystalView:
         places = torch.cat([current[:, None], seen], dim=1).flatten(1)
         angle = places.float() * (2 * pi / EDGE)
         known = places > 0
-        return torch.cat(
+        numbers = torch.cat(
             [
                 grammar.composition.features(state[:, : grammar.composition.s0.shape[0]]),
-                one_hot(phase, len(Phase)),
-                one_hot(state[:, c.GROUP], N_GROUPS + 1),
-                one_hot(element, grammar.composition.n_elements + 1),
-                one_hot(state[:, c.LETTER], N_LETTERS + 1),
-                one_hot(letter, N_LETTERS + 1),
-                one_hot(slot, cell.N_SHAPE + 1),
-                one_hot(place, 4),
                 on_letter / grammar.composition.max_atoms,
                 (state[:, c.REMAINING] / grammar.composition.max_atoms)[:, None],
                 (state[:, c.SHAPE] + 1) / cell.RATIO_BINS,
@@ -84,4 +76,20 @@ class CrystalView:
                 angle.cos() * known,
             ],
             dim=1,
-        ).float()
+        )
+        words = torch.stack([phase, state[:, c.GROUP], element, state[:, c.LETTER], letter, slot, place], dim=1)
+        features = torch.zeros(len(state), self.n_features, device=state.device)
+        features[:, : numbers.shape[1]] = numbers
+        return features.scatter_(1, words + self._begins, 1.0)
+
+    @cached_property
+    def _sizes(self) -> tuple[int, ...]:
+        """How many values each of the words in `_of_rows` can have."""
+        n_elements = self.grammar.composition.n_elements
+        return len(Phase), N_GROUPS + 1, n_elements + 1, N_LETTERS + 1, N_LETTERS + 1, cell.N_SHAPE + 1, 4
+
+    @cached_property
+    def _begins(self) -> Tensor:
+        """The first column of each word."""
+        ends = torch.tensor(self._sizes).cumsum(0)
+        return (ends - torch.tensor(self._sizes) + self.n_features - ends[-1]).to(self.grammar.device)

@@ -92,7 +92,9 @@ class CrystalWeights:
         site, place = state[:, c.SITE], state[:, c.PLACE]
         position = state[rows, c.POSITION.start + site]
         bins = self.grammar.asked_bins(state, site, position)
-        here = tables.coordinates.open_bins(position, place, bins).float().clamp(min=FEW).log()
-        onwards = tables.coordinates.onwards[position].float().clamp(min=FEW).log()
+        node = tables.coordinates.node(position, place, bins)
+        here = tables.coordinates.open_bins[node].float().clamp(min=FEW).log()
+        from_here = tables.coordinates.total[position, None] - tables.coordinates.before[node]
+        onwards = from_here.float().clamp(min=FEW).log()
         to_come = self.grammar.sites_alike_to_come(state, site, position) * (place == 0)
         return here + to_come[:, None] * (onwards - onwards[:, :1])

@@ -193,4 +193,4 @@ def test_no_choice_of_letters_is_lost_up_to_the_moves_of_the_normaliser(
 def test_every_line_and_plane_has_different_bins_for_24_atoms() -> None:
     coordinates = CoordinateTables.build(TABLES, 24)
     free = (TABLES.freedom > 0) & (TABLES.atoms <= 24)
-    assert (coordinates.first.sum(1) * TABLES.atoms)[free].min() >= 24
+    assert (coordinates.total * TABLES.atoms)[free].min() >= 24
