@@ -40,11 +40,28 @@ class SpaceConfig(Value):
         return self.model_dump(exclude={"kind"}, exclude_none=True)
 
 
+class DopingConfig(Value):
+    """A host in which some atoms of one element are replaced; see `gfnmat.space.composition.patterns.Doping`."""
+
+    host: str
+    replace: str
+    by: tuple[str, ...] = Field(min_length=1)
+    up_to: float = Field(gt=0, lt=1)
+
+
 class CompositionConfig(SpaceConfig):
     """Which compositions may be built; see `gfnmat.CompositionSpace` for the meaning of each field."""
 
     kind: Literal["composition"] = "composition"
-    elements: tuple[str, ...] = Field(min_length=1)
+    fix: str | DopingConfig | None = None
+
+    @model_validator(mode="after")
+    def _says_what_to_build_from(self) -> Self:
+        if not self.elements and self.fix is None:
+            raise ValueError(
+                "elements is required and missing; name those to build from, or `fix` a part of the formula"
+            )
+        return self
 
 
 class CrystalConfig(SpaceConfig):

@@ -51,6 +51,11 @@ def _oxidation_states(consensus: int, commonality: str | float) -> dict[str, tup
     }
 
 
+def known_elements() -> tuple[str, ...]:
+    """The elements that SMACT has oxidation states and an electronegativity for."""
+    return tuple(symbol for symbol in OxidationStates().by_element() if electronegativities().get(symbol) is not None)
+
+
 @lru_cache(maxsize=1)
 def electronegativities() -> dict[str, float | None]:
     """Pauling electronegativity of the elements that SMACT knows, by symbol; None where it has no value."""

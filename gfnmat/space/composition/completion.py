@@ -84,12 +84,13 @@ class CompletionTables:
         may_follow, anion_may_follow, may_end = _order(table, required)
         neutral_cations = NEUTRAL if (table.cation_charges == 0).any() else 0
         end = may_end[1:]
+        columns = torch.arange(n_elements)
 
         for k in range(int(counts.elements.max()), -1, -1):
             level = counts.elements == k
             cation, anion = as_cation[level], as_anion[level]
             for count in range(1, counts.max_atoms + 1):
-                following = counts.reached[level, count]
+                following = counts.reached[level, :, count], columns
                 cation_next, anion_next = after_cation[following], after_anion[following]
                 cation |= union_over_states(take_charge, cation_next, table.cation_charges, count)
                 anion |= union_over_states(add_charge, anion_next, table.anion_charges, count)

@@ -20,7 +20,8 @@ class CountAutomaton:
     A node leads to higher numbers only. With N the largest number of atoms:
 
     Attributes:
-        reached: the node after an element with so many atoms, `nodes x (N+1)`; -1 where that cannot be.
+        reached: the node after an element with so many atoms, -1 where that cannot be; `nodes x E x (N+1)`, or
+            `nodes x 1 x (N+1)` where it does not matter which element it is.
         may_end: whether a formula may end here, `nodes`.
         elements: how many elements were used to come here, `nodes`.
     """
@@ -35,25 +36,28 @@ class CountAutomaton:
     @property
     def max_atoms(self) -> int:
         """The largest count there is a column for."""
-        return self.reached.shape[1] - 1
+        return self.reached.shape[2] - 1
 
     @classmethod
     def grown(
         cls,
         start: Any,
-        after: Callable[[Any, int], Any],
+        after: Callable[[Any, int, int], Any],
         may_end: Callable[[Any], bool],
         max_elements: int,
         max_atoms: int,
+        kinds: int = 1,
     ) -> CountAutomaton:
         """The automaton of everything that can be reached from `start`, element by element.
 
         Args:
             start: what the empty formula remembers.
-            after: what is remembered once a count was added; None where it cannot be.
+            after: what is remembered once an element (by its place among the kinds) and its count were added; None
+                where they cannot be.
             may_end: whether a formula that remembers this may end.
             max_elements: most elements in a formula.
             max_atoms: largest count.
+            kinds: how many elements are told apart; 1 where all count alike.
         """
         level: dict[Any, int] = {start: 0}
         reached, ends, elements = [], [may_end(start)], [0]
@@ -61,11 +65,12 @@ class CountAutomaton:
             following: dict[Any, int] = {}
             n_nodes = len(ends)
             for node in level:
-                row = [-1] * (max_atoms + 1)
-                for count in range(1, max_atoms + 1) if k < max_elements else ():
-                    if (memory := after(node, count)) is not None:
-                        row[count] = following.setdefault(memory, n_nodes + len(following))
-                reached.append(row)
+                rows = [[-1] * (max_atoms + 1) for _ in range(kinds)]
+                for kind, row in enumerate(rows) if k < max_elements else ():
+                    for count in range(1, max_atoms + 1):
+                        if (memory := after(node, kind, count)) is not None:
+                            row[count] = following.setdefault(memory, n_nodes + len(following))
+                reached.append(rows)
             ends += [may_end(memory) for memory in following]
             elements += [k + 1] * len(following)
             level = following
@@ -75,7 +80,7 @@ class CountAutomaton:
 def reduced_formulas(n_elements: tuple[int, int], n_atoms: tuple[int, int]) -> CountAutomaton:
     """Counts without a common divisor, so that each material has one formula; both ends of the ranges included."""
 
-    def after(node: tuple[int, int, int], count: int) -> tuple[int, int, int] | None:
+    def after(node: tuple[int, int, int], _: int, count: int) -> tuple[int, int, int] | None:
         atoms, divisor, elements = node
         return (atoms + count, gcd(divisor, count), elements + 1) if atoms + count <= n_atoms[1] else None
 
@@ -96,7 +101,7 @@ def cell_contents(
         fits: whether a cell can hold these counts (ascending).
     """
 
-    def after(tally: Tally, count: int) -> Tally | None:
+    def after(tally: Tally, _: int, count: int) -> Tally | None:
         return tuple(sorted((*tally, count))) if sum(tally) + count <= n_atoms[1] else None
 
     def may_end(tally: Tally) -> bool:
@@ -114,7 +119,7 @@ def multiples_of(amounts: Sequence[int], n_atoms: tuple[int, int], fits: Callabl
         fits: whether a cell can hold these counts (ascending).
     """
 
-    def after(node: tuple[int, int], count: int) -> tuple[int, int] | None:
+    def after(node: tuple[int, int], _: int, count: int) -> tuple[int, int] | None:
         units, used = node
         amount = amounts[used]
         if count % amount or (units and count != units * amount) or count // amount * sum(amounts) > n_atoms[1]:

@@ -38,7 +38,8 @@ class CompositionEnvironment(GrammarEnvironment):
         self.n_elements = len(table.symbols)
         self.max_elements = int(counts.elements.max())
         self.max_atoms = counts.max_atoms
-        self.reached, self.counts_may_end = counts.reached.to(device), counts.may_end.to(device)
+        self.reached = counts.reached.to(device).expand(-1, self.n_elements, -1)
+        self.counts_may_end = counts.may_end.to(device)
         self.tables = tables.to(device)
         self.cation_charges = table.cation_charges.to(device)
         self.anion_charges = table.anion_charges.to(device)
@@ -94,7 +95,8 @@ class CompositionEnvironment(GrammarEnvironment):
 
     def _masks_before_count(self, state: Tensor) -> Tensor:
         cations, anions = self._charges_after(state, self.counts_offered[None, :])
-        reached = self.reached[state[:, self.NODE], 1:], state[:, self.PENDING, None] - 1
+        element = state[:, self.PENDING] - 1
+        reached = self.reached[state[:, self.NODE], element, 1:], element[:, None]
         return ((cations & self.tables.after_cation[reached]) | (anions & self.tables.after_anion[reached])) != 0
 
     def _charges_after(self, state: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
@@ -125,7 +127,7 @@ class CompositionEnvironment(GrammarEnvironment):
         state[:, self.CATIONS], state[:, self.ANIONS] = cations[:, 0], anions[:, 0]
         state[:, self.ELEMENTS] += 1
         state[:, self.ATOMS] += count
-        state[:, self.NODE] = self.reached[state[:, self.NODE], count]
+        state[:, self.NODE] = self.reached[state[:, self.NODE], pending - 1, count]
         state[:, self.LAST] = pending
         state[:, self.PENDING] = 0
         return state

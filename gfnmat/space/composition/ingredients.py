@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from gfnmat.space.composition.chemistry import ElementTable, OxidationStates, check_symbols
+from gfnmat.space.composition.chemistry import ElementTable, OxidationStates, check_symbols, known_elements
 from gfnmat.space.composition.completion import CompletionTables
 from gfnmat.space.composition.counting import CountAutomaton
+from gfnmat.space.composition.patterns import Blanks, Pattern, pattern
 
 CHEMISTRIES = ("ionic", "any")
 
@@ -27,6 +28,7 @@ class Ingredients:
         chemistry: `ionic` or `any`.
         require: elements that every formula has.
         oxidation_states: which ones count.
+        fix: the part of the formula that is given, if any.
     """
 
     table: ElementTable
@@ -35,6 +37,7 @@ class Ingredients:
     chemistry: str
     require: tuple[str, ...]
     oxidation_states: OxidationStates
+    fix: Pattern | None = None
 
     @classmethod
     def checked(
@@ -47,6 +50,7 @@ class Ingredients:
         forbid: Sequence[str],
         consensus: int,
         commonality: str | float,
+        fix: str | Mapping[str, Any] | None = None,
     ) -> Ingredients:
         """The ingredients that the arguments of a space name.
 
@@ -55,6 +59,11 @@ class Ingredients:
         """
         if chemistry not in CHEMISTRIES:
             raise ValueError(f"chemistry is {chemistry!r}; it must be one of {', '.join(CHEMISTRIES)}.")
+        given = None if fix is None else pattern(fix)
+        if given is not None:
+            fillers = (elements or known_elements()) if isinstance(given, Blanks) else ()
+            elements = tuple(dict.fromkeys([*fillers, *given.offered]))
+            require = tuple(dict.fromkeys([*require, *given.required]))
         chosen, required = check_symbols(elements, "elements"), check_symbols(require, "require")
         forbidden = check_symbols(forbid, "forbid")
         if clash := sorted(set(required) & set(forbidden)):
@@ -65,13 +74,17 @@ class Ingredients:
         if not kept:
             raise ValueError("no element is left to build from; name at least one in elements.")
         states = OxidationStates(consensus, commonality)
+        n_atoms = checked_range(n_atoms, "n_atoms")
+        if given is not None:
+            n_elements, n_atoms = (given.n_elements, given.n_elements), given.n_atoms(n_atoms)
         ingredients = cls(
             table=ElementTable.ionic(kept, states) if chemistry == "ionic" else ElementTable.any(kept),
             n_elements=checked_range(n_elements, "n_elements", most=len(kept)),
-            n_atoms=checked_range(n_atoms, "n_atoms"),
+            n_atoms=n_atoms,
             chemistry=chemistry,
             require=required,
             oxidation_states=states,
+            fix=given,
         )
         ingredients._warn_of_elements_without_charge()
         return ingredients
@@ -97,6 +110,7 @@ class Ingredients:
             "require": list(self.require),
             "consensus": self.oxidation_states.consensus,
             "commonality": self.oxidation_states.commonality,
+            **({} if self.fix is None else {"fix": self.fix.setting}),
         }
 
     def completion(self, counts: CountAutomaton) -> CompletionTables:
@@ -120,6 +134,7 @@ class Ingredients:
 
     def __str__(self) -> str:
         required = f", require={list(self.require)}" if self.require else ""
+        required += f", fix={self.fix.setting!r}" if self.fix else ""
         return (
             f"elements={list(self.elements)}, n_elements={self.n_elements}, n_atoms={self.n_atoms}, "
             f"chemistry={self.chemistry!r}{required}"

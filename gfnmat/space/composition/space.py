@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
@@ -37,6 +37,10 @@ class CompositionSpace:
         chemistry: `ionic` or `any`.
         require: elements that every formula has.
         forbid: elements taken out of `elements` again.
+        fix: the part of the formula that is given: a formula with blanks, `LiCo?O2` (see `Blanks`), or a host to dope,
+            `{host: SrTiO3, replace: Ti, by: [Nb, Ta], up_to: 0.1}`. It decides the number of elements, and of atoms
+            where it says all of them; what it names need not be among `elements`, which are all elements where blanks
+            are to be filled and none is named.
         consensus, commonality: which oxidation states count; see `OxidationStates`.
 
     Raises:
@@ -47,7 +51,7 @@ class CompositionSpace:
 
     def __init__(
         self,
-        elements: Sequence[str],
+        elements: Sequence[str] = (),
         n_elements: tuple[int, int] = (2, 3),
         n_atoms: tuple[int, int] = (2, 12),
         chemistry: Literal["ionic", "any"] = "ionic",
@@ -55,15 +59,25 @@ class CompositionSpace:
         forbid: Sequence[str] = (),
         consensus: int = 3,
         commonality: str | float = "low",
+        fix: str | Mapping[str, Any] | None = None,
     ) -> None:
-        self.ingredients = Ingredients.checked(
-            elements, n_elements, n_atoms, chemistry, require, forbid, consensus, commonality
+        self.ingredients = ingredients = Ingredients.checked(
+            elements, n_elements, n_atoms, chemistry, require, forbid, consensus, commonality, fix
         )
-        self.counts = reduced_formulas(self.ingredients.n_elements, self.ingredients.n_atoms)
+        if ingredients.fix is None:
+            self.counts = reduced_formulas(ingredients.n_elements, ingredients.n_atoms)
+        else:
+            self.counts = ingredients.fix.automaton(ingredients.elements, ingredients.n_atoms)
         self.tables = self.ingredients.completion(self.counts)
         if self.tables.is_empty:
+            neutral = "neutral " if chemistry == "ionic" else ""
+            if ingredients.fix is not None:
+                raise ValueError(
+                    f"no {neutral}composition completes {ingredients.fix.setting} with {self}; offer other elements, "
+                    "lower `commonality`, or take chemistry='any'."
+                )
             raise ValueError(
-                f"no {'neutral ' if chemistry == 'ionic' else ''}composition exists with {self}; "
+                f"no {neutral}composition exists with {self}; "
                 "allow more elements or atoms, require fewer elements, or lower `commonality`."
             )
 
