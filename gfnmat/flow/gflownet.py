@@ -2,57 +2,34 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
-from gfn.gflownet import TBGFlowNet
 from torch import Tensor
 
+from gfnmat.flow.conditions import Condition, Conditioning
+from gfnmat.flow.network import LogZ, PolicySize
 from gfnmat.flow.policy import SeededPolicy
 from gfnmat.flow.rollout import log_prior_of, log_prob_of, written
+from gfnmat.flow.trainer import Trainer, Training
 from gfnmat.space.candidates import Candidates
 from gfnmat.space.design_space import DesignSpace
-from gfnmat.space.sentences import Decisions, decisions_in
+from gfnmat.space.sentences import decisions_in
 from gfnmat.space.spaces import build_space
 from surrogates.threads import on_threads
 
 LogReward = Callable[[Candidates], Tensor]
-FILE_FORMAT = 2
-
-
-@dataclass(frozen=True)
-class PolicySize:
-    """Width and number of the policy's hidden layers."""
-
-    hidden: int = 256
-    layers: int = 3
-
-
-@dataclass(frozen=True)
-class Training:
-    """How `GFlowNet.fit` learns.
-
-    Attributes:
-        batch_size: trajectories a step.
-        exploration: share of actions drawn uniformly from the allowed ones while training.
-        learning_rate: Adam's at the start; it falls to a hundredth along a cosine.
-        log_z_learning_rate: the same for log Z, a single number that may move faster.
-    """
-
-    batch_size: int = 128
-    exploration: float = 0.05
-    learning_rate: float = 3e-3
-    log_z_learning_rate: float = 5e-2
+FILE_FORMAT = 3
 
 
 @dataclass(frozen=True)
 class TrainingRecord:
-    """What one call of `fit` did: its losses (trajectory balance, mean over each batch) and how many were drawn."""
+    """What one call of `fit` did: its losses (means over each batch) and how many sentences were drawn."""
 
     losses: tuple[float, ...]
     trajectories: int
@@ -66,7 +43,8 @@ class GFlowNet:
     low symmetry, which are far the most, would be all that is ever drawn.
 
     Each material is one sentence of the space's grammar, so the graph is a tree, the backward policy is trivial,
-    and `log_prob` is exact. Trained by trajectory balance (Malkin et al., arXiv:2201.13259).
+    and `log_prob` is exact. Trained by trajectory balance (Malkin et al., arXiv:2201.13259) on what is drawn and on the
+    distinct candidates that were drawn before; each one's reward is asked for once.
 
     Args:
         space: the design space.
@@ -75,6 +53,8 @@ class GFlowNet:
         policy: size of the network.
         device: where the network and the states live, for example `cpu` or `cuda`.
         threads: of the CPU; more are faster on idle cores only, and far slower on busy ones.
+        conditioning: makes it a conditional sampler, which learns from objectives instead of a log reward and is told
+            a condition whenever it draws.
     """
 
     def __init__(
@@ -84,14 +64,18 @@ class GFlowNet:
         policy: PolicySize | None = None,
         device: torch.device | str = "cpu",
         threads: int = 1,
+        conditioning: Conditioning | None = None,
     ) -> None:
         self.space = space
         self.policy_size = policy or PolicySize()
         self.threads = threads
         self.environment = space.environment(device=device)
         self._generator = torch.Generator(device=device).manual_seed(seed)
-        self._policy = SeededPolicy(self.environment, self.policy_size.hidden, self.policy_size.layers, self._generator)
-        self._balance = TBGFlowNet(self._policy, pb=None, constant_pb=True).to(device)
+        self.conditioning = conditioning
+        n_condition = conditioning.n_numbers if conditioning else 0
+        n_slopes = conditioning.n_objectives if conditioning else 0
+        self._policy = SeededPolicy(self.environment, self.policy_size, n_condition, self._generator, n_slopes)
+        self._log_z = LogZ(n_condition, self._generator, self.environment.device)
         self._trained = False
         self._lock = threading.RLock()
 
@@ -103,7 +87,14 @@ class GFlowNet:
     @property
     def log_z(self) -> float:
         """Estimate of the log of the sum of the reward over the space; of crystals, each weighed by `log_prior`."""
-        return float(self._balance.logZ.detach())
+        if self.conditioning is not None:
+            raise TypeError("log Z of a conditional sampler depends on the condition; ask log_z_of.")
+        return float(self._log_z.level.detach())
+
+    @torch.no_grad()
+    def log_z_of(self, condition: Condition) -> float:
+        """The same under a condition."""
+        return float(self._log_z(self._told(condition)))
 
     def reseed(self, seed: int) -> None:
         """Starts the random numbers anew, as a campaign does at each round."""
@@ -120,7 +111,8 @@ class GFlowNet:
         """Trains on `trajectories` more sentences, from where the network stands.
 
         Args:
-            log_reward: maps `Candidates` to the log of their rewards, a float tensor of shape `(n,)`.
+            log_reward: maps `Candidates` to the log of their rewards, a float tensor of shape `(n,)`; to objectives
+                `(n, k)` where the sampler is conditional.
             trajectories: how many sentences to draw and learn from.
             training: how to learn.
             progress: called after each step with the sentences drawn so far and the loss.
@@ -131,74 +123,68 @@ class GFlowNet:
         if trajectories < 1:
             raise ValueError(f"trajectories is {trajectories}; train on at least one.")
         settings = training or Training()
-        steps = max(1, -(-trajectories // settings.batch_size))
         with self._lock:
-            optimizer = torch.optim.Adam(
-                [
-                    {"params": self._balance.pf_pb_parameters(), "lr": settings.learning_rate},
-                    {"params": self._balance.logz_parameters(), "lr": settings.log_z_learning_rate},
-                ]
+            trainer = Trainer(
+                self.environment,
+                self._policy,
+                self._log_z,
+                self.conditioning,
+                lambda candidates: self._checked_rewards(log_reward, candidates),
+                self.space.decode,
+                settings,
+                trajectories,
+                self._trained,
             )
-            schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _cosine(step / steps))
             losses = []
-            for step in range(steps):
+            for step in range(trainer.steps):
                 with on_threads(self.threads):
-                    loss = self._learn(log_reward, settings, optimizer)
-                schedule.step()
-                losses.append(loss)
+                    losses.append(trainer.step(step))
                 if progress is not None:
-                    progress((step + 1) * settings.batch_size, loss)
-        return TrainingRecord(losses=tuple(losses), trajectories=steps * settings.batch_size)
-
-    def _learn(self, log_reward: LogReward, settings: Training, optimizer: torch.optim.Optimizer) -> float:
-        batch = self._rollout(settings.batch_size, exploration=settings.exploration)
-        log_rewards = self._checked_rewards(log_reward, self.space.decode(batch.finished))
-        if not self._trained:
-            self._start_log_z(batch, log_rewards)
-        optimizer.zero_grad()
-        log_target = log_rewards + log_prior_of(batch, self.environment, self._policy)
-        imbalance = self._balance.logZ + log_prob_of(batch, self.environment, self._policy) - log_target
-        loss = self._balance.loss_fn(imbalance).mean()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._balance.pf_pb_parameters(), max_norm=10.0)
-        optimizer.step()
-        return float(loss.detach())
-
-    @torch.no_grad()
-    def _start_log_z(self, batch: Decisions, log_rewards: Tensor) -> None:
-        """The log Z that balances the first batch on average, so that training starts near it."""
-        log_target = log_rewards + log_prior_of(batch, self.environment, self._policy)
-        self._balance.logZ.data.fill_(float((log_target - log_prob_of(batch, self.environment, self._policy)).mean()))
-        self._trained = True
+                    progress((step + 1) * trainer.batch_size, losses[-1])
+            with on_threads(self.threads):
+                trainer.settle_log_z()
+            self._trained = True
+        return TrainingRecord(losses=tuple(losses), trajectories=trainer.steps * trainer.batch_size)
 
     def _checked_rewards(self, log_reward: LogReward, candidates: Candidates) -> Tensor:
+        """What `log_reward` gives, `n x 1`, or `n x k` objectives."""
         values = torch.as_tensor(log_reward(candidates))
-        if values.shape != (len(candidates),):
+        n = len(candidates)
+        wanted = (n,) if self.conditioning is None else (n, self.conditioning.n_objectives)
+        if values.shape != wanted:
+            raise ValueError(f"log_reward gave shape {tuple(values.shape)} for {n} candidates; it must be {wanted}.")
+        if not bool((finite := torch.isfinite(values).reshape(n, -1).all(1)).all()):
+            wrong = int((~finite).nonzero()[0])
             raise ValueError(
-                f"log_reward gave shape {tuple(values.shape)} for {len(candidates)} candidates; "
-                f"it must be ({len(candidates)},)."
-            )
-        if not bool(torch.isfinite(values).all()):
-            wrong = int((~torch.isfinite(values)).nonzero()[0])
-            raise ValueError(
-                f"log_reward is {float(values[wrong])} for {candidates.formulas[wrong]}; every log reward must be "
+                f"log_reward is {values[wrong].tolist()} for {candidates.formulas[wrong]}; every log reward must be "
                 "finite (give what should never be drawn a low one)."
             )
-        return values.to(device=self.device, dtype=torch.get_default_dtype())
+        return values.reshape(n, -1).to(device=self.device, dtype=torch.get_default_dtype())
 
-    @torch.no_grad()
-    def _rollout(self, n: int, exploration: float = 0.0) -> Decisions:
-        return written(self.environment, self._policy, n, exploration)
+    def _told(self, condition: Condition | None) -> Tensor | None:
+        """What describes a condition to the network, `c`.
 
-    def sample(self, n: int, batch_size: int = 4096) -> Candidates:
+        Raises:
+            ValueError: a condition is missing, or not wanted.
+        """
+        if (self.conditioning is None) != (condition is None):
+            raise ValueError("a sampler made with a conditioning needs a condition, and only such a one takes one.")
+        if self.conditioning is None or condition is None:
+            return None
+        return self.conditioning.numbers(self.conditioning.rows([condition]).to(self.device))[0]
+
+    def sample(self, n: int, batch_size: int = 4096, condition: Condition | None = None) -> Candidates:
         """Draws n candidates, with repetition, `batch_size` at a time."""
         if n < 1:
             raise ValueError(f"n is {n}; ask for at least one candidate.")
+        told = self._told(condition)
         with self._lock, on_threads(self.threads):
             batches = []
             for start in range(0, n, batch_size):
-                sentences = written(self.environment, self._policy, min(batch_size, n - start), recorded=False)
-                batches.append(self.space.decode(sentences.finished))
+                here = min(batch_size, n - start)
+                each = None if told is None else told.expand(here, -1)
+                decisions = written(self.environment, self._policy, here, condition=each, recorded=False)
+                batches.append(self.space.decode(decisions.finished))
         return Candidates.concatenate(batches)
 
     def sample_distinct(self, n: int, most_draws: int = 8) -> tuple[Candidates, float]:
@@ -213,13 +199,14 @@ class GFlowNet:
         return found[:n], len(found) / drawn
 
     @torch.no_grad()
-    def log_prob(self, candidates: Candidates, batch_size: int = 4096) -> Tensor:
+    def log_prob(self, candidates: Candidates, batch_size: int = 4096, condition: Condition | None = None) -> Tensor:
         """The exact log-probability that one draw gives each candidate, `(n,)`.
 
         Raises:
             ValueError: a candidate is not in the space.
         """
-        return self._over(candidates, batch_size, log_prob_of)
+        told = self._told(condition)
+        return self._over(candidates, batch_size, partial(log_prob_of, condition=told))
 
     @torch.no_grad()
     def log_prior(self, candidates: Candidates, batch_size: int = 4096) -> Tensor:
@@ -253,7 +240,9 @@ class GFlowNet:
                     "space": {"kind": self.space.kind, **self.space.settings},
                     "policy_size": asdict(self.policy_size),
                     "trained": self._trained,
-                    "weights": self._balance.state_dict(),
+                    "conditioning": None if self.conditioning is None else asdict(self.conditioning),
+                    "weights": self._policy.state_dict(),
+                    "log_z": self._log_z.state_dict(),
                     "random_state": self._generator.get_state(),
                 },
                 file,
@@ -269,18 +258,16 @@ class GFlowNet:
             ValueError: the file is not a sampler's, or of another format.
         """
         saved = _read(file, device)
-        flow = cls(build_space(**saved["space"]), policy=PolicySize(**saved["policy_size"]), device=device)
-        flow._balance.load_state_dict(saved["weights"])
+        conditioning = None if saved["conditioning"] is None else Conditioning(**saved["conditioning"])
+        size = PolicySize(**saved["policy_size"])
+        flow = cls(build_space(**saved["space"]), policy=size, device=device, conditioning=conditioning)
+        flow._policy.load_state_dict(saved["weights"])
+        flow._log_z.load_state_dict(saved["log_z"])
         flow._trained = saved["trained"]
         state = saved["random_state"].cpu()
         if state.shape == flow._generator.get_state().shape:
             flow._generator.set_state(state)
         return flow
-
-
-def _cosine(done: float) -> float:
-    """The share of a learning rate after a share of the training: from 1 to a hundredth along a cosine."""
-    return 0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2
 
 
 def _read(file: str | Path | BinaryIO, device: torch.device | str) -> dict[str, Any]:

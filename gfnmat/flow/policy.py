@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,7 +9,9 @@ from gfn.estimators import DiscretePolicyEstimator
 from gfn.preprocessors import Preprocessor
 from gfn.states import DiscreteStates
 from gfn.utils.distributions import UnsqueezedCategorical
-from torch import Tensor, nn
+from torch import Tensor
+
+from gfnmat.flow.network import PolicyNetwork, PolicySize
 
 if TYPE_CHECKING:
     from gfnmat.space.environment import GrammarEnvironment
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 class StateFeatures(Preprocessor):
     """What the policy sees of a partial sentence, as its environment tells it."""
 
-    def __init__(self, environment: GrammarEnvironment) -> None:
+    def __init__(self, environment: GrammarEnvironment, n_seen: int) -> None:
         self.environment = environment
-        super().__init__(output_dim=environment.n_features)
+        super().__init__(output_dim=n_seen)
 
     def preprocess(self, states: DiscreteStates) -> Tensor:
-        """The features, `... x n_features` float32."""
-        return self.environment.features(states.tensor)
+        """Tokens or features, `... x n`."""
+        return self.environment.seen(states.tensor)
 
 
 class SeededPolicy(DiscretePolicyEstimator):
@@ -34,53 +34,67 @@ class SeededPolicy(DiscretePolicyEstimator):
 
     Args:
         environment: gives the states and the masks.
-        hidden: width of the hidden layers.
-        layers: number of hidden layers.
+        size: of the network.
+        n_condition: numbers that describe a condition; 0 for none.
         generator: draws the initial weights and every action, on the environment's device.
+        n_slopes: how many of these numbers logits are linear in, the first ones.
     """
 
-    def __init__(self, environment: GrammarEnvironment, hidden: int, layers: int, generator: torch.Generator) -> None:
-        features = StateFeatures(environment)
-        widths = [features.output_dim, *[hidden] * layers, environment.n_actions]
-        linear = [
-            nn.utils.skip_init(nn.Linear, n_in, n_out, device=environment.device)
-            for n_in, n_out in itertools.pairwise(widths)
-        ]
-        module = nn.Sequential(*[part for layer in linear[:-1] for part in (layer, nn.LeakyReLU())], linear[-1])
-        super().__init__(module, environment.n_actions, preprocessor=features)
+    def __init__(
+        self,
+        environment: GrammarEnvironment,
+        size: PolicySize,
+        n_condition: int,
+        generator: torch.Generator,
+        n_slopes: int = 0,
+    ) -> None:
+        network = PolicyNetwork(environment, size, n_condition, generator, n_slopes)
+        n_seen = environment.seen(environment.s0[None]).shape[-1]
+        super().__init__(network, environment.n_actions, preprocessor=StateFeatures(environment, n_seen))
+        self.network = network
         self.environment = environment
         self.generator = generator
-        self._draw_weights(linear)
 
-    @torch.no_grad()
-    def _draw_weights(self, layers: list[nn.Linear]) -> None:
-        for layer in layers:
-            bound = math.sqrt(1 / layer.in_features)
-            layer.weight.uniform_(-bound, bound, generator=self.generator)
-            layer.bias.zero_()
-        layers[-1].weight.zero_()  # an untrained policy is what the environment's weights say
-
-    def next_word(self, state: Tensor, masks: Tensor, exploration: float = 0.0, words: slice = slice(None)) -> Tensor:
+    def next_word(
+        self,
+        state: Tensor,
+        masks: Tensor,
+        exploration: float = 0.0,
+        words: slice = slice(None),
+        condition: Tensor | None = None,
+        same: Tensor | None = None,
+    ) -> Tensor:
         """Log-probabilities of the next words, `n x words`: the logits and the environment's weights, where open.
 
         Args:
-            state: `n x columns`.
-            masks: which words are open, `n x words`.
+            state: `m x columns`.
+            masks: which words are open, `m x words`.
             exploration: share of the probability that is spread evenly over the open words.
             words: the part of the actions that can be open here.
+            condition: described by numbers, `n x c`.
+            same: which of the states each of n sentences is in, `n`; None where each state is one sentence's.
         """
-        last = self.module[-1]
-        hidden = self.module[:-1](self.environment.features(state))
-        logits = nn.functional.linear(hidden, last.weight[words], last.bias[words])
-        return self._log_probs(logits, self.environment.log_weights(state, words), masks, exploration)
+        shared = self.network.shared(self.environment.seen(state))
+        weights = self.environment.log_weights(state, words)
+        if condition is None:
+            log_probs = self.log_probs(self.network.logits(shared, words), weights, masks, exploration)
+            return log_probs if same is None else log_probs[same]
+        if same is not None:
+            shared, masks = shared[same], masks[same]
+            weights = weights[same] if weights.ndim else weights
+        return self.log_probs(self.network.logits(shared, words, condition), weights, masks, exploration)
 
-    def untrained_next_word(self, state: Tensor, masks: Tensor, words: slice = slice(None)) -> Tensor:
+    def untrained_next_word(
+        self, state: Tensor, masks: Tensor, words: slice = slice(None), same: Tensor | None = None
+    ) -> Tensor:
         """What `next_word` gave before any training: what the environment's weights say, `n x words`."""
         nothing = torch.zeros(masks.shape, device=masks.device)
-        return self._log_probs(nothing, self.environment.log_weights(state, words), masks, 0.0)
+        log_probs = self.log_probs(nothing, self.environment.log_weights(state, words), masks, 0.0)
+        return log_probs if same is None else log_probs[same]
 
     @staticmethod
-    def _log_probs(logits: Tensor, weights: Tensor, masks: Tensor, exploration: float) -> Tensor:
+    def log_probs(logits: Tensor, weights: Tensor, masks: Tensor, exploration: float = 0.0) -> Tensor:
+        """Logits and weights normalised over the open words, `... x words`."""
         log_probs = (logits + weights).masked_fill(~masks, -torch.inf).log_softmax(-1)
         if not exploration:
             return log_probs
@@ -108,7 +122,6 @@ class SeededPolicy(DiscretePolicyEstimator):
             epsilon: share of the probability that is spread evenly over the open words.
             kwargs: torchgfn's other options, which are not used.
         """
-        log_probs = self._log_probs(
-            module_output, self.environment.log_weights(states.tensor), states.forward_masks, epsilon
-        )
+        weights = self.environment.log_weights(states.tensor)
+        log_probs = self.log_probs(module_output, weights, states.forward_masks, epsilon)
         return UnsqueezedCategorical(logits=log_probs, validate_args=False)

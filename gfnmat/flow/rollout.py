@@ -2,17 +2,18 @@
 
 Words that leave no choice are written without asking the policy: their probability is one. A batch is written stage by
 stage: a sentence that has come to a later kind of word waits for the others, so that every step is one question to many
-sentences. (torchgfn's sampler asks each sentence at every step whatever comes next; with the seven kinds of question of
-the crystal grammar that takes twice as long.)
+sentences; those in the same state are asked about once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from gfnmat.flow.memory import Sentences, without_repetition
 from gfnmat.flow.policy import SeededPolicy
 from gfnmat.space.environment import GrammarEnvironment
 from gfnmat.space.sentences import Asked, Decisions
@@ -22,7 +23,13 @@ DECISIONS_AT_ONCE = 16_384
 
 @torch.no_grad()
 def written(
-    environment: GrammarEnvironment, policy: SeededPolicy, n: int, exploration: float = 0.0, recorded: bool = True
+    environment: GrammarEnvironment,
+    policy: SeededPolicy,
+    n: int,
+    exploration: float = 0.0,
+    condition: Tensor | None = None,
+    n_untrained: int = 0,
+    recorded: bool = True,
 ) -> Decisions:
     """n sentences drawn from the policy.
 
@@ -31,6 +38,8 @@ def written(
         policy: decides.
         n: how many.
         exploration: share of each decision's probability that is spread evenly over the open words.
+        condition: of each sentence, `n x c`.
+        n_untrained: the last so many are drawn as an untrained policy would.
         recorded: whether the decisions are kept; without, only the finished states are.
     """
     state = environment.s0.expand(n, -1).clone()
@@ -40,21 +49,15 @@ def written(
     while len(rows := waiting.nonzero().squeeze(-1)):
         kind = environment.question(state[rows])
         question = int(kind.min())
-        words, rows = environment.words_of(question), rows[kind == question]
+        rows = rows[kind == question]
         asked = state[rows]
         while len(rows):  # those whose next word answers the same question
-            masks = environment.offered(asked, question)
-            action, n_open = masks.long().argmax(1) + words.start, masks.sum(1)
-            if bool((n_open == 0).any()):
-                raise RuntimeError("a sentence that was begun cannot be finished: the grammar's tables are wrong")
-            free = (n_open > 1).nonzero().squeeze(-1)
-            if len(free):
-                decides = Asked(question, rows[free], asked[free], masks[free], action[free])
-                log_probs = policy.next_word(decides.states, decides.masks, exploration, words)
-                decides.actions.copy_(policy.drawn(log_probs) + words.start)
-                action[free] = decides.actions
-                if recorded:
-                    record.append(decides)
+            told = None if condition is None else condition[rows]
+            trained = rows < n - n_untrained
+            masks, action = _answered(environment, policy, question, asked, exploration, told, trained)
+            if recorded:
+                free = (masks.sum(1) > 1).nonzero().squeeze(-1)
+                record.append(Asked(question, rows[free], asked[free], masks[free], action[free]))
             goes_on = action != end
             if not bool(goes_on.all()):
                 ended = rows[~goes_on]
@@ -70,9 +73,51 @@ def written(
     return Decisions.of(record, state)
 
 
-def log_prob_of(decisions: Decisions, environment: GrammarEnvironment, policy: SeededPolicy) -> Tensor:
-    """Log-probability that the policy gives each sentence, `n`."""
-    return _summed(decisions, environment, policy.next_word)
+def _answered(
+    environment: GrammarEnvironment,
+    policy: SeededPolicy,
+    question: int,
+    asked: Tensor,
+    exploration: float,
+    condition: Tensor | None,
+    is_trained: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Which words were open, `n x words`, and the one that was chosen, `n`, in states of one question."""
+    words = environment.words_of(question)
+    states, same = asked, None
+    if environment.repeats(question):
+        kinds, same = without_repetition(asked)
+        states = asked[kinds]
+    masks_of_states = environment.offered(states, question)
+    masks = masks_of_states if same is None else masks_of_states[same]
+    action, n_open = masks.byte().argmax(1) + words.start, masks.sum(1)
+    if bool((n_open == 0).any()):
+        raise RuntimeError("a sentence that was begun cannot be finished: the grammar's tables are wrong")
+    is_free = n_open > 1
+    for trained in (True, False):
+        part = (is_free & (is_trained == trained)).nonzero().squeeze(-1)
+        if not len(part):
+            continue
+        used, place = (part, None) if same is None else same[part].unique(return_inverse=True)
+        if trained:
+            told = None if condition is None else condition[part]
+            log_probs = policy.next_word(states[used], masks_of_states[used], exploration, words, told, place)
+        else:
+            log_probs = policy.untrained_next_word(states[used], masks_of_states[used], words, place)
+        action[part] = policy.drawn(log_probs) + words.start
+    return masks, action
+
+
+def log_prob_of(
+    decisions: Decisions, environment: GrammarEnvironment, policy: SeededPolicy, condition: Tensor | None = None
+) -> Tensor:
+    """Log-probability that the policy gives each sentence, `n`, under a condition `c`."""
+
+    def next_word(state: Tensor, masks: Tensor, words: slice) -> Tensor:
+        told = None if condition is None else condition.expand(len(state), -1)
+        return policy.next_word(state, masks, words=words, condition=told)
+
+    return _summed(decisions, environment, next_word)
 
 
 @torch.no_grad()
@@ -90,7 +135,60 @@ def _summed(decisions: Decisions, environment: GrammarEnvironment, next_word: Ca
         words = environment.words_of(asked.question)
         for start in range(0, len(asked), DECISIONS_AT_ONCE):
             part = asked[start : start + DECISIONS_AT_ONCE]
-            log_probs = next_word(part.states, part.masks, words=words)
+            if environment.repeats(asked.question):
+                kinds, same = without_repetition(part.states)
+                log_probs = next_word(part.states[kinds], part.masks[kinds], words=words)[same]
+            else:
+                log_probs = next_word(part.states, part.masks, words=words)
             decided = log_probs.gather(1, part.actions[:, None] - words.start).squeeze(1)
             total = total.index_add(0, part.sentence, decided)
     return total
+
+
+class Decided(NamedTuple):
+    """Log-probabilities of decisions, `g x n x length`, and log flows of their states relative to log Z, the same."""
+
+    log_probs: Tensor
+    flows: Tensor
+
+
+def decided_in(
+    sentences: Sentences, environment: GrammarEnvironment, policy: SeededPolicy, condition: Tensor | None, flows: bool
+) -> Decided:
+    """What the policy gives each decision, 0 beyond a sentence's end.
+
+    Args:
+        sentences: n of them.
+        environment: of the sentences.
+        policy: decides.
+        condition: g of them, `g x c`; None for one group without.
+        flows: whether flows are asked for; else they are nothing.
+    """
+    network, states = policy.network, sentences.states
+    told = None if condition is None else condition[:, None]
+    shared = network.shared(environment.seen(states))
+    top = network.top(shared, told)
+    question = environment.question(states)
+    places, parts = [], []
+    flat, actions = sentences.place.flatten(), sentences.actions.flatten()
+    inside = (flat >= 0).nonzero().squeeze(-1)
+    row_in_question = torch.zeros(len(states), dtype=torch.int64, device=states.device)
+    for number in question.unique().tolist():
+        words = environment.words_of(number)
+        rows = (question == number).nonzero().squeeze(-1)
+        row_in_question[rows] = torch.arange(len(rows), device=rows.device)
+        weights = environment.log_weights(states[rows], words)
+        logits = network.logits(shared[rows], words, told, top[..., rows, :])
+        log_probs = policy.log_probs(logits, weights, sentences.masks[rows][:, words])
+        log_probs = log_probs if log_probs.ndim == 3 else log_probs[None]
+        here = inside[question[flat[inside]] == number]
+        places.append(here)
+        parts.append(log_probs[:, row_in_question[flat[here]], actions[here] - words.start])
+    every = torch.zeros(len(parts[0]), len(flat), device=states.device).index_copy(
+        1, torch.cat(places), torch.cat(parts, 1)
+    )
+    every = every.unflatten(1, sentences.place.shape)
+    if not flows:
+        return Decided(every, every.new_zeros(0))
+    of_states = network.flow(top).squeeze(-1).expand(len(every), -1)[:, sentences.place.clamp(min=0)]
+    return Decided(every, torch.where(sentences.place >= 0, of_states, 0))

@@ -31,6 +31,17 @@ class GrammarEnvironment(DiscreteEnv):
         """What a policy sees of states `... x columns`, `... x n_features` float32."""
         raise NotImplementedError
 
+    n_tokens: int = 0
+    """How many tokens there are; 0 where a policy sees features instead."""
+
+    def tokens(self, state: Tensor) -> Tensor:
+        """What a policy sees of states `... x columns` as tokens below `n_tokens`, `... x t`; 0 stands for nothing."""
+        raise NotImplementedError
+
+    def seen(self, state: Tensor) -> Tensor:
+        """Tokens where there are some, or else features."""
+        return self.tokens(state) if self.n_tokens else self.features(state)
+
     def log_weights(self, state: Tensor, words: slice = slice(None)) -> Tensor:
         """What an untrained policy prefers of some words, added to its logits; broadcasts with `n x words`."""
         raise NotImplementedError
@@ -45,6 +56,10 @@ class GrammarEnvironment(DiscreteEnv):
     def words_of(self, question: int) -> slice:
         """The part of the actions that such a question can be answered with."""
         raise NotImplementedError
+
+    def repeats(self, question: int) -> bool:
+        """Whether many sentences of a batch are in the same state when this is asked, so that one answer serves all."""
+        return True
 
     def offered(self, state: Tensor, question: int) -> Tensor:
         """Which words lead to something that can be finished, `n x words` of this question."""

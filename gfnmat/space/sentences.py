@@ -40,6 +40,15 @@ class Asked:
         return Asked(self.question, self.sentence[rows], self.states[rows], self.masks[rows], self.actions[rows])
 
     @classmethod
+    def none(cls, environment: GrammarEnvironment) -> Asked:
+        """No decision, about the first question."""
+        question = int(environment.question(environment.s0[None]))
+        words = environment.words_of(question)
+        nothing = environment.s0.new_zeros(0)
+        masks = torch.zeros(0, words.stop - words.start, dtype=torch.bool, device=nothing.device)
+        return cls(question, nothing, environment.s0[None][:0], masks, nothing)
+
+    @classmethod
     def concatenate(cls, parts: Sequence[Asked]) -> Asked:
         """The decisions of several parts about the same question, as one."""
         if len(parts) == 1:
@@ -62,6 +71,15 @@ class Decisions:
 
     def __len__(self) -> int:
         return len(self.finished)
+
+    def flat(self, environment: GrammarEnvironment) -> Asked:
+        """All decisions about whatever question, those of each sentence in order; the masks are of all actions."""
+        parts = []
+        for asked in self.asked or (Asked.none(environment),):
+            masks = torch.zeros(len(asked), environment.n_actions, dtype=torch.bool, device=asked.masks.device)
+            masks[:, environment.words_of(asked.question)] = asked.masks
+            parts.append(Asked(-1, asked.sentence, asked.states, masks, asked.actions))
+        return Asked.concatenate(parts)
 
     @classmethod
     def of(cls, record: Sequence[Asked], finished: Tensor) -> Decisions:

@@ -172,6 +172,29 @@ class CompositionEnvironment(GrammarEnvironment):
             dim=-1,
         ).float()
 
+    @property
+    def n_tokens(self) -> int:  # type: ignore[override]
+        """How many tokens there are."""
+        return 1 + self.n_elements * self.max_atoms + 2 * (self.n_elements + 1) + self.max_elements + self.max_atoms + 2
+
+    def tokens(self, state: Tensor) -> Tensor:
+        """Each element with its count, the element that waits, the last one, and how many elements and atoms there are.
+
+        `... x (K + 4)` for at most K elements.
+        """
+        counts, element = state[..., : self.n_elements].topk(self.max_elements, dim=-1)
+        pairs = torch.where(counts > 0, element * self.max_atoms + counts, 0)
+        others, begin = [], 1 + self.n_elements * self.max_atoms
+        for column, size in (
+            (self.PENDING, self.n_elements),
+            (self.LAST, self.n_elements),
+            (self.ELEMENTS, self.max_elements),
+            (self.ATOMS, self.max_atoms),
+        ):
+            others.append(begin + state[..., column, None])
+            begin += size + 1
+        return torch.cat([pairs, *others], dim=-1)
+
     def log_weights(self, state: Tensor, words: slice = slice(None)) -> Tensor:
         """What an untrained policy prefers, added to its logits: nothing."""
         return torch.zeros((), device=state.device)

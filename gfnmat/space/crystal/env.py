@@ -52,6 +52,10 @@ class CrystalEnvironment(GrammarEnvironment):
         """The part of the actions that can come in a phase."""
         return self.grammar.words.of(Phase(question))
 
+    def repeats(self, question: int) -> bool:
+        """While there are only a composition and a group."""
+        return question <= Phase.GROUP
+
     def offered(self, state: Tensor, question: int) -> Tensor:
         """Which words of the phase lead to a crystal that can be finished, `n x words`."""
         return self.offers.of(state, Phase(question))

@@ -1,0 +1,238 @@
+"""Training: sentences are drawn, distinct ones are remembered, and the policy learns from both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gfnmat.flow.conditions import Conditioning
+from gfnmat.flow.losses import Loss, log_partition_variance, subtrajectory_balance, trajectory_balance
+from gfnmat.flow.memory import Memory
+from gfnmat.flow.network import LogZ
+from gfnmat.flow.policy import SeededPolicy
+from gfnmat.flow.rollout import decided_in, log_prior_of, written
+from gfnmat.space.candidates import Candidates
+from gfnmat.space.environment import GrammarEnvironment
+
+STEPS_A_DRAW = 8  # a batch is drawn for so many steps at once
+LARGEST_BATCH, SMALLEST_BATCH, LEAST_STEPS = 128, 8, 64
+SHARPNESS_COUNTS = 0.03
+SETTLED_CONDITIONS, SETTLING_STEPS = 4096, 3000  # for the network of log Z, after training
+SETTLED_BY = 8192  # candidates of the highest reward by which log Z is settled
+
+
+@dataclass(frozen=True)
+class Training:
+    """How `GFlowNet.fit` learns.
+
+    Attributes:
+        batch_size: sentences drawn for each step; None for 128, or fewer where these would be too few steps, with
+            as many more learned from again.
+        replay: distinct candidates that are learned from again, for each sentence drawn.
+        exploration: share of actions drawn uniformly from the allowed ones while training.
+        untrained: share of the sentences that are drawn as an untrained policy draws them.
+        even: share of those learned from again that are taken evenly, the others in proportion to their reward.
+        loss: `tb` is trajectory balance, `vargrad` the log-partition variance, `subtb` sub-trajectory balance; None
+            for trajectory balance, or the variance where there are conditions.
+        conditions: how many conditions each step learns under, all its sentences under each (hindsight).
+        learning_rate: Adam's at its highest; it rises in the first fiftieth and then falls to a hundredth by a cosine.
+        log_z_learning_rate: the same for log Z.
+        clip: largest norm of the gradient.
+    """
+
+    batch_size: int | None = None
+    replay: float = 3.0
+    exploration: float = 0.05
+    untrained: float = 0.25
+    even: float = 0.5
+    loss: Loss | None = None
+    conditions: int = 8
+    learning_rate: float = 4e-3
+    log_z_learning_rate: float = 5e-2
+    clip: float = 1.0
+
+    def sizes(self, trajectories: int) -> tuple[int, int]:
+        """Sentences drawn for each step, and learned from again, when so many are drawn in all."""
+        if self.batch_size is not None:
+            return self.batch_size, round(self.replay * self.batch_size)
+        drawn = min(LARGEST_BATCH, max(SMALLEST_BATCH, trajectories // LEAST_STEPS))
+        return drawn, round((1 + self.replay) * LARGEST_BATCH) - drawn
+
+
+class Trainer:
+    """One run of training.
+
+    Args:
+        environment: writes the sentences.
+        policy: learns.
+        log_z: learns too.
+        conditioning: what conditions there are; None for none.
+        values: of candidates, `n x k`: the log reward, or the objectives.
+        decode: from finished states to candidates.
+        settings: how.
+        trajectories: how many to draw, at least.
+        started: whether log Z stands somewhere already.
+    """
+
+    def __init__(
+        self,
+        environment: GrammarEnvironment,
+        policy: SeededPolicy,
+        log_z: LogZ,
+        conditioning: Conditioning | None,
+        values: Callable[[Candidates], Tensor],
+        decode: Callable[[Tensor], Candidates],
+        settings: Training,
+        trajectories: int,
+        started: bool,
+    ) -> None:
+        self.environment, self.policy, self.log_z, self.conditioning = environment, policy, log_z, conditioning
+        self.values, self.decode, self.settings = values, decode, settings
+        self.batch_size, self.n_again = settings.sizes(trajectories)
+        self.steps = -(-trajectories // self.batch_size)
+        self.loss: Loss = settings.loss or ("tb" if conditioning is None else "vargrad")
+        self.memory = Memory(environment, conditioning.n_objectives if conditioning else 1)
+        self.started = started
+        rates = ((policy, settings.learning_rate), (log_z, settings.log_z_learning_rate))
+        if conditioning is not None:  # the network of log Z is not a single number
+            rates = (rates[0], (log_z, min(rates[1][1], 1e-2)))
+        groups: list[dict[str, Any]] = [{"params": list(m.parameters()), "lr": rate} for m, rate in rates]
+        self.optimizer = torch.optim.Adam(groups)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: _rate((step + 1) / self.steps))
+        self.new_share = 1.0  # of the policy's draws, of late
+        self._drawn: list[Tensor] = []
+
+    def step(self, number: int) -> float:
+        """One step; the loss."""
+        settings, generator = self.settings, self.policy.generator
+        if not self._drawn:
+            n = self.batch_size * min(STEPS_A_DRAW if number else 1, self.steps - number)
+            self._drawn = list(self._draw(n).split(self.batch_size))
+        drawn = self._drawn.pop(0)
+        rows = None if self.conditioning is None else self.conditioning.drawn(settings.conditions, generator)
+        batch = torch.cat([drawn, self._remembered(self.n_again, rows)])
+        target = self._log_target(rows, batch)
+        told = None if rows is None or self.conditioning is None else self.conditioning.numbers(rows)
+        sentences = self.memory.sentences(batch)
+        decided = decided_in(sentences, self.environment, self.policy, told, self.loss == "subtb")
+        if not self.started:
+            self.log_z.level.data.fill_(float((target - decided.log_probs.detach().sum(-1)).mean()))
+            self.started = True
+        log_z = self.log_z(told)
+        if self.loss == "tb":
+            loss = trajectory_balance(decided.log_probs, target, log_z)
+        elif self.loss == "vargrad":
+            loss = log_partition_variance(decided.log_probs, target, self._weights(target, rows))
+            gap = target - decided.log_probs.detach().sum(-1)
+            loss = loss + (log_z - gap.mean(1)).square().mean()
+        else:
+            inside = sentences.place >= 0
+            loss = subtrajectory_balance(decided.log_probs, target, log_z, decided.flows, inside)
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.policy.parameters(), max_norm=settings.clip)
+        self.optimizer.step()
+        self.schedule.step()
+        return float(loss.detach())
+
+    @staticmethod
+    def _weights(target: Tensor, conditions: Tensor | None) -> Tensor | None:
+        """Of the sentences under each condition, `g x n`: half of it as the target has it, half evenly.
+
+        The sharper the reward, the further the imbalances range, and the less a condition counts.
+        """
+        if conditions is None:
+            return None
+        weights = (target.softmax(1) + 1 / target.shape[1]) / 2
+        return weights / (1 + SHARPNESS_COUNTS * conditions[:, -1:]).square()
+
+    def settle_log_z(self) -> None:
+        """Log Z from the rewards that are known."""
+        if self.conditioning is None:
+            self._settle_number()
+        else:
+            self._settle_network(self.conditioning)
+
+    @torch.no_grad()
+    def _settle_number(self) -> None:
+        """Z is the sum of the best rewards and of the share of all others in it, which is nearly the policy's."""
+        target = self._log_target(None, torch.arange(len(self.memory), device=self.memory.values.device))[0]
+        best = target.topk(min(SETTLED_BY, len(target))).indices
+        log_prob = torch.cat([self._log_prob(rows) for rows in best.split(1024)])
+        beyond = 1 - log_prob.double().exp().sum()
+        if float(beyond) > 0.0:
+            rest = self.log_z.level.double() + beyond.log()
+            settled = torch.logaddexp(target[best].double().logsumexp(0), rest)
+        else:
+            settled = target[best].double().logsumexp(0) - log_prob.double().logsumexp(0)
+        self.log_z.level.fill_(float(settled))
+
+    def _settle_network(self, conditioning: Conditioning) -> None:
+        """Fits the network of log Z to the sums of the rewards, and what the last draws found new in addition."""
+        generator = self.policy.generator
+        rows = conditioning.drawn(SETTLED_CONDITIONS, generator)
+        every = torch.arange(len(self.memory), device=rows.device)
+        known = torch.cat([self._log_target(part, every).logsumexp(1) for part in rows.split(64)])
+        wanted, told = known - math.log(max(1 - self.new_share, 0.01)), conditioning.numbers(rows)
+        optimizer = torch.optim.Adam(self.log_z.parameters(), lr=3e-2)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate((step + 1) / SETTLING_STEPS))
+        for _ in range(SETTLING_STEPS):
+            part = torch.randint(len(rows), (512,), generator=generator, device=rows.device)
+            optimizer.zero_grad()
+            nn.functional.smooth_l1_loss(self.log_z(told[part]), wanted[part], beta=0.02).backward()
+            optimizer.step()
+            schedule.step()
+
+    def _log_prob(self, rows: Tensor) -> Tensor:
+        return decided_in(self.memory.sentences(rows), self.environment, self.policy, None, False).log_probs[0].sum(-1)
+
+    @torch.no_grad()
+    def _draw(self, n: int) -> Tensor:
+        """Draws n sentences and remembers those that are new; their places in the memory, `n`."""
+        told = None
+        if self.conditioning is not None:
+            told = self.conditioning.numbers(self.conditioning.drawn(n, self.policy.generator))
+        n_untrained = round(self.settings.untrained * n)
+        decisions = written(self.environment, self.policy, n, self.settings.exploration, told, n_untrained)
+        n_known = len(self.memory)
+        places, new = self.memory.number(decisions)
+        new_now = float((places[: n - n_untrained] >= n_known).float().mean())
+        self.new_share = min(self.new_share, 0.8 * self.new_share + 0.2 * new_now)
+        if len(new):
+            fresh = self.memory.finished[-len(new) :]
+            self.memory.learn(
+                self.values(self.decode(fresh)), log_prior_of(decisions, self.environment, self.policy)[new]
+            )
+        order = torch.randperm(n, generator=self.policy.generator, device=places.device)
+        return places[order]
+
+    def _log_target(self, conditions: Tensor | None, rows: Tensor) -> Tensor:
+        """Under each condition, `g x n`."""
+        values = self.memory.values[rows]
+        if conditions is None or self.conditioning is None:
+            return values.T + self.memory.log_prior[rows]
+        return self.conditioning.log_reward(values, conditions) + self.memory.log_prior[rows]
+
+    def _remembered(self, n: int, conditions: Tensor | None) -> Tensor:
+        """Places of n candidates, some taken evenly and some in proportion to their reward under the conditions."""
+        generator, device = self.policy.generator, self.environment.device
+        n_even = round(self.settings.even * n)
+        parts = [torch.randint(len(self.memory), (n_even,), generator=generator, device=device)]
+        if n > n_even:
+            every = torch.arange(len(self.memory), device=device)
+            reached = self._log_target(conditions, every).softmax(1).cumsum(1)
+            n_each = -(-(n - n_even) // len(reached))
+            height = torch.rand(len(reached), n_each, generator=generator, device=device) * reached[:, -1:]
+            picked = torch.searchsorted(reached, height).clamp(max=len(self.memory) - 1)
+            parts.append(picked.flatten()[: n - n_even])
+        return torch.cat(parts)
+
+
+def _rate(done: float) -> float:
+    """The share of a learning rate after a share of the training."""
+    return min(1.0, done / 0.02) * (0.01 + 0.99 * (1 + math.cos(math.pi * min(done, 1.0))) / 2)
