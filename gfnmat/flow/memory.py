@@ -10,6 +10,8 @@ from torch import Tensor
 from gfnmat.space.environment import GrammarEnvironment
 from gfnmat.space.sentences import Decisions
 
+ROOM = 2**29
+
 
 def fingerprints(rows: Tensor) -> Tensor:
     """A number for each row of integers, `n` int64; different rows have different ones, but for a chance of 2^-64."""
@@ -107,16 +109,22 @@ class Sentences:
 
 
 class Memory:
-    """Distinct candidates.
+    """Distinct candidates, as many as there is room for.
 
     Args:
         environment: of their sentences.
         n_values: numbers that are kept for each candidate: its log reward, or its objectives.
+        room: bytes that the decisions' states may take, about.
     """
 
-    def __init__(self, environment: GrammarEnvironment, n_values: int) -> None:
+    def __init__(self, environment: GrammarEnvironment, n_values: int, room: int = ROOM) -> None:
+        self.environment, self.n_values = environment, n_values
+        self.most_states = max(1, room // (8 * len(environment.s0) + environment.n_actions))
+        self._begin()
+
+    def _begin(self) -> None:
+        environment, n_values = self.environment, self.n_values
         device = environment.device
-        self.environment = environment
         self._states = Table(environment.s0.shape[0], device)
         self._masks = Column(torch.zeros(0, environment.n_actions, dtype=torch.bool, device=device))
         self._finished = Table(environment.s0.shape[0], device)
@@ -142,6 +150,23 @@ class Memory:
     def finished(self) -> Tensor:
         """The state at the end of each sentence, `n x columns`."""
         return self._finished.rows
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for more; `keep` makes some."""
+        return len(self._states) > self.most_states
+
+    def keep(self, rows: Tensor) -> None:
+        """Forgets all candidates but these; the places of those that are kept are new."""
+        kept, finished = self.sentences(rows), self.finished[rows]
+        values, log_prior = self.values[rows], self.log_prior[rows]
+        self._begin()
+        number, first = self._states.add(kept.states)
+        self._masks.append(kept.masks[first])
+        _, order = self._finished.add(finished)
+        self._place.append(torch.where(kept.place >= 0, number[kept.place], -1)[order])
+        self._actions.append(kept.actions[order])
+        self.learn(values[order], log_prior[order])
 
     def number(self, decisions: Decisions) -> tuple[Tensor, Tensor]:
         """The place of each sentence here, and which sentences are new; `learn` must be told of these next."""

@@ -23,6 +23,7 @@ STEPS_A_DRAW = 8  # a batch is drawn for so many steps at once
 LARGEST_BATCH, SMALLEST_BATCH, LEAST_STEPS = 128, 8, 64
 SHARPNESS_COUNTS = 0.03
 SETTLED_CONDITIONS, SETTLING_STEPS = 4096, 3000  # for the network of log Z, after training
+MOSTLY_NEW = 0.5  # share of the last draws that were not remembered, beyond which their sums say little of log Z
 SETTLED_BY = 8192  # candidates of the highest reward by which log Z is settled
 
 
@@ -133,6 +134,11 @@ class Trainer:
         else:
             inside = sentences.place >= 0
             loss = subtrajectory_balance(decided.log_probs, target, log_z, decided.flows, inside)
+        if not bool(torch.isfinite(loss)):
+            raise RuntimeError(
+                f"the loss of step {number + 1} is {float(loss)}: training went astray. Lower Training.learning_rate, or "
+                "narrow the range of the log rewards."
+            )
         self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.policy.parameters(), max_norm=settings.clip)
@@ -174,6 +180,8 @@ class Trainer:
 
     def _settle_network(self, conditioning: Conditioning) -> None:
         """Fits the network of log Z to the sums of the rewards, and what the last draws found new in addition."""
+        if self.new_share > MOSTLY_NEW:  # the sums say little
+            return
         generator = self.policy.generator
         rows = conditioning.drawn(SETTLED_CONDITIONS, generator)
         every = torch.arange(len(self.memory), device=rows.device)
@@ -194,6 +202,8 @@ class Trainer:
     @torch.no_grad()
     def _draw(self, n: int) -> Tensor:
         """Draws n sentences and remembers those that are new; their places in the memory, `n`."""
+        if self.memory.is_full:
+            self._forget()
         told = None
         if self.conditioning is not None:
             told = self.conditioning.numbers(self.conditioning.drawn(n, self.policy.generator))
@@ -210,6 +220,14 @@ class Trainer:
             )
         order = torch.randperm(n, generator=self.policy.generator, device=places.device)
         return places[order]
+
+    def _forget(self) -> None:
+        """Keeps half of what is remembered: of the two, the best and the latest."""
+        n = len(self.memory)
+        latest = torch.arange(n - n // 4, n, device=self.environment.device)
+        promise = (self.memory.values.amax(1) + self.memory.log_prior)[: n - n // 4]
+        best = promise.topk(min(n // 4, len(promise))).indices.sort().values
+        self.memory.keep(torch.cat([best, latest]))
 
     def _log_target(self, conditions: Tensor | None, rows: Tensor) -> Tensor:
         """Under each condition, `g x n`."""

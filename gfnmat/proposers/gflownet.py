@@ -8,7 +8,7 @@ from io import BytesIO
 import torch
 from torch import Tensor
 
-from gfnmat.flow.gflownet import GFlowNet, LogReward, Training, TrainingRecord
+from gfnmat.flow.gflownet import GFlowNet, LogReward, TrainingRecord
 from gfnmat.proposers.proposer import Proposal
 from gfnmat.space.candidates import Candidates
 from gfnmat.space.design_space import DesignSpace
@@ -47,8 +47,7 @@ class GFlowNetProposer:
         if self.flow.environment.weighs:
             self.flow = GFlowNet(self.space, seed=self.seed, device=self.device)
         self.flow.reseed(seed)
-        training = Training(learning_rate=1e-3, exploration=0.2) if self.flow.environment.weighs else None
-        record = self.flow.fit(log_reward, trajectories=self.trajectories, training=training)
+        record = self.flow.fit(log_reward, trajectories=self.trajectories)
         found, distinct = self.flow.sample_distinct(n)
         if self.flow.environment.weighs:
             found = self._chosen(n, found, log_reward, seed)
