@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gfnmat import prior_commands
 from gfnmat.report.export import Format
 from gfnmat.terminal import progress_display, show_table, user_input
 
@@ -28,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(prior_commands.app)
 
 CampaignFile = Annotated[Path, typer.Argument(metavar="CAMPAIGN.yaml", help="The campaign file.", show_default=False)]
 StoreUrl = Annotated[str | None, typer.Option("--store", metavar="URL", help="Database, instead of the file's.")]

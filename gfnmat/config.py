@@ -104,6 +104,8 @@ class ProposerConfig(Value):
         trajectories: sentences the GFlowNet is trained on in each round.
         sharpness: how much the sampler prefers good candidates: the log reward spans this much from the worst to
             the best measured.
+        prior: what known materials say, in a space of compositions: `default`, or a prior's file, which is looked for
+            beside the campaign file.
         device: where the sampler lives, for example `cpu` or `cuda`.
     """
 
@@ -111,6 +113,7 @@ class ProposerConfig(Value):
     pool: int = Field(default=1000, ge=1)
     trajectories: int = Field(default=8000, ge=1)
     sharpness: float = Field(default=10.0, gt=0)
+    prior: str | None = None
     device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?|mps|xpu)$")
 
 

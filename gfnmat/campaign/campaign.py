@@ -20,7 +20,7 @@ from gfnmat.campaign.records import Measurement, Suggestion
 from gfnmat.campaign.results import answers_from
 from gfnmat.campaign.sql_store import SqlStore
 from gfnmat.campaign.store import Store, StoreError
-from gfnmat.config import CampaignConfig, ConfigError, ProposerConfig, load
+from gfnmat.config import CampaignConfig, ConfigError, load
 from gfnmat.problem import Problem
 from gfnmat.proposers.proposer import Proposer
 from gfnmat.space.design_space import DesignSpace
@@ -46,7 +46,7 @@ class Campaign:
         self._goals = Goals(self.problem)
         self._store = store
         self._evaluator = Evaluator(self._ladder, store)
-        self._proposer = _proposer(config.proposer, self.space, config.seed)
+        self._proposer = _proposer(config, self.space)
         self._planner = Planner(config, self._goals, self._proposer, self.space, self._ladder.screens)
         if (kept := store.open(config.name, config.kept, provenance())) is not None:
             _check_same_campaign(store.url, *kept, config)
@@ -305,15 +305,21 @@ def _check_same_campaign(url: str, name: str, kept: Mapping[str, Any], config: C
 
 def _space(config: CampaignConfig) -> DesignSpace:
     settings = config.space.settings
-    if (prototype := settings.get("prototype")) and (beside := config.folder / prototype).is_file():
-        settings["prototype"] = str(beside)
+    if prototype := settings.get("prototype"):
+        settings["prototype"] = _beside(config, prototype)
     try:
         return build_space(config.space.kind, **settings)
     except ValueError as error:
         raise ConfigError(f"space: {error}") from None
 
 
-def _proposer(config: ProposerConfig, space: DesignSpace, seed: int) -> Proposer:
+def _beside(config: CampaignConfig, name: str) -> str:
+    """The file of this name that lies beside the campaign file, or else the name."""
+    return str(beside) if (beside := config.folder / name).is_file() else name
+
+
+def _proposer(campaign: CampaignConfig, space: DesignSpace) -> Proposer:
+    config = campaign.proposer
     if config.kind == "random":
         from gfnmat.proposers.random import RandomProposer
 
@@ -324,4 +330,10 @@ def _proposer(config: ProposerConfig, space: DesignSpace, seed: int) -> Proposer
         torch.empty(0, device=config.device)
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(f"proposer: device {config.device} is not on this machine ({error}); try cpu.") from None
-    return GFlowNetProposer(space, trajectories=config.trajectories, seed=seed, device=config.device)
+    prior = None if config.prior is None else _beside(campaign, config.prior)
+    try:
+        return GFlowNetProposer(
+            space, trajectories=config.trajectories, seed=campaign.seed, device=config.device, prior=prior
+        )
+    except ValueError as error:
+        raise ConfigError(f"proposer: {error}") from None

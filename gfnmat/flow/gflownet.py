@@ -15,16 +15,18 @@ from torch import Tensor
 from gfnmat.flow.conditions import Condition, Conditioning
 from gfnmat.flow.network import LogZ, PolicySize
 from gfnmat.flow.policy import SeededPolicy
+from gfnmat.flow.prior.prior import FormulaPrior, PriorReading
 from gfnmat.flow.rollout import log_prior_of, log_prob_of, written
 from gfnmat.flow.trainer import Trainer, Training
 from gfnmat.space.candidates import Candidates
+from gfnmat.space.composition.env import CompositionEnvironment
 from gfnmat.space.design_space import DesignSpace
 from gfnmat.space.sentences import decisions_in
 from gfnmat.space.spaces import build_space
 from surrogates.threads import on_threads
 
 LogReward = Callable[[Candidates], Tensor]
-FILE_FORMAT = 3
+FILE_FORMAT = 4
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class GFlowNet:
         policy: size of the network.
         device: where the network and the states live, for example `cpu` or `cuda`.
         threads: of the CPU; more are faster on idle cores only, and far slower on busy ones.
+        prior: what known materials say, in a space of compositions: None for nothing, `default` for the prior that
+            comes with the package, a file's path, or the prior itself. The target is then prior times reward.
         conditioning: makes it a conditional sampler, which learns from objectives instead of a log reward and is told
             a condition whenever it draws.
     """
@@ -65,6 +69,7 @@ class GFlowNet:
         device: torch.device | str = "cpu",
         threads: int = 1,
         conditioning: Conditioning | None = None,
+        prior: FormulaPrior | str | Path | None = None,
     ) -> None:
         self.space = space
         self.policy_size = policy or PolicySize()
@@ -74,7 +79,11 @@ class GFlowNet:
         self.conditioning = conditioning
         n_condition = conditioning.n_numbers if conditioning else 0
         n_slopes = conditioning.n_objectives if conditioning else 0
-        self._policy = SeededPolicy(self.environment, self.policy_size, n_condition, self._generator, n_slopes)
+        self._prior_name = None if prior is None else "given" if isinstance(prior, FormulaPrior) else str(prior)
+        self.prior = prior if prior is None or isinstance(prior, FormulaPrior) else FormulaPrior.load(prior, device)
+        self._policy = SeededPolicy(
+            self.environment, self.policy_size, n_condition, self._generator, n_slopes, self._prior_reading()
+        )
         self._log_z = LogZ(n_condition, self._generator, self.environment.device)
         self._trained = False
         self._lock = threading.RLock()
@@ -83,6 +92,16 @@ class GFlowNet:
     def device(self) -> torch.device:
         """Where the network and the states live."""
         return self.environment.device
+
+    def _prior_reading(self) -> PriorReading | None:
+        if self.prior is None:
+            return None
+        if not isinstance(self.environment, CompositionEnvironment):
+            raise ValueError(
+                "a prior is of formulas, and this is not a space of compositions; crystals are weighed by their "
+                "grammar's own preferences (see GFlowNet)."
+            )
+        return self.prior.reading(self.environment)
 
     @property
     def log_z(self) -> float:
@@ -212,7 +231,8 @@ class GFlowNet:
     def log_prior(self, candidates: Candidates, batch_size: int = 4096) -> Tensor:
         """Log weight of each candidate before the reward, `(n,)`: what training adds the log reward to.
 
-        0 in a space of compositions; in a space of crystals the log-probability that an untrained policy gives.
+        In a space of compositions 0, or the prior's log-probability; in a space of crystals the log-probability that an
+        untrained policy gives.
 
         Raises:
             ValueError: a candidate is not in the space.
@@ -240,6 +260,7 @@ class GFlowNet:
                     "space": {"kind": self.space.kind, **self.space.settings},
                     "policy_size": asdict(self.policy_size),
                     "trained": self._trained,
+                    "prior": None if self.prior is None else [self._prior_name, self.prior.fingerprint],
                     "conditioning": None if self.conditioning is None else asdict(self.conditioning),
                     "weights": self._policy.state_dict(),
                     "log_z": self._log_z.state_dict(),
@@ -249,18 +270,28 @@ class GFlowNet:
             )
 
     @classmethod
-    def load(cls, file: str | Path | BinaryIO, device: torch.device | str = "cpu") -> GFlowNet:
-        """The sampler as it was saved.
+    def load(
+        cls,
+        file: str | Path | BinaryIO,
+        device: torch.device | str = "cpu",
+        prior: FormulaPrior | str | Path | None = None,
+    ) -> GFlowNet:
+        """The sampler as it was saved; its prior is not saved with it, and is looked for where it was.
 
         The random state goes on where it stood if the device is of the same kind; else it starts anew.
 
         Raises:
-            ValueError: the file is not a sampler's, or of another format.
+            ValueError: the file is not a sampler's, or of another format, or its prior has changed or is not where it
+                was; then pass the right one as `prior`.
         """
         saved = _read(file, device)
         conditioning = None if saved["conditioning"] is None else Conditioning(**saved["conditioning"])
         size = PolicySize(**saved["policy_size"])
-        flow = cls(build_space(**saved["space"]), policy=size, device=device, conditioning=conditioning)
+        name, fingerprint = saved["prior"] or (None, None)
+        prior = name if prior is None else prior
+        flow = cls(build_space(**saved["space"]), policy=size, device=device, conditioning=conditioning, prior=prior)
+        if fingerprint != (flow.prior.fingerprint if flow.prior else None):
+            raise ValueError(f"the sampler was trained with another prior than {prior}; pass that one as `prior`.")
         flow._policy.load_state_dict(saved["weights"])
         flow._log_z.load_state_dict(saved["log_z"])
         flow._trained = saved["trained"]

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gfnmat.space.environment import GrammarEnvironment
+from gfnmat.flow.policy import SeededPolicy
 from gfnmat.space.sentences import Decisions
 
 ROOM = 2**29
+STATES_AT_ONCE = 8192
 
 
 def fingerprints(rows: Tensor) -> Tensor:
@@ -98,12 +99,14 @@ class Sentences:
     Attributes:
         states: `U x columns`.
         masks: words that are open there, `U x actions`.
+        weights: what an untrained policy prefers there, `U x actions`; None where it prefers nothing.
         place: for each sentence its decisions' states, -1 beyond, `n x length`.
         actions: what was decided, `n x length`.
     """
 
     states: Tensor
     masks: Tensor
+    weights: Tensor | None
     place: Tensor
     actions: Tensor
 
@@ -112,14 +115,15 @@ class Memory:
     """Distinct candidates, as many as there is room for.
 
     Args:
-        environment: of their sentences.
+        policy: wrote their sentences.
         n_values: numbers that are kept for each candidate: its log reward, or its objectives.
         room: bytes that the decisions' states may take, about.
     """
 
-    def __init__(self, environment: GrammarEnvironment, n_values: int, room: int = ROOM) -> None:
-        self.environment, self.n_values = environment, n_values
-        self.most_states = max(1, room // (8 * len(environment.s0) + environment.n_actions))
+    def __init__(self, policy: SeededPolicy, n_values: int, room: int = ROOM) -> None:
+        self.policy, self.environment, self.n_values = policy, policy.environment, n_values
+        of_actions = 5 if policy.has_weights else 1
+        self.most_states = max(1, room // (8 * len(self.environment.s0) + of_actions * self.environment.n_actions))
         self._begin()
 
     def _begin(self) -> None:
@@ -127,6 +131,7 @@ class Memory:
         device = environment.device
         self._states = Table(environment.s0.shape[0], device)
         self._masks = Column(torch.zeros(0, environment.n_actions, dtype=torch.bool, device=device))
+        self._weights = Column(torch.zeros(0, environment.n_actions, device=device))
         self._finished = Table(environment.s0.shape[0], device)
         self._place = Column(torch.full((0, 1), -1, device=device), fill=-1)
         self._actions = Column(torch.zeros(0, 1, dtype=torch.int64, device=device))
@@ -163,6 +168,8 @@ class Memory:
         self._begin()
         number, first = self._states.add(kept.states)
         self._masks.append(kept.masks[first])
+        if kept.weights is not None:
+            self._weights.append(kept.weights[first])
         _, order = self._finished.add(finished)
         self._place.append(torch.where(kept.place >= 0, number[kept.place], -1)[order])
         self._actions.append(kept.actions[order])
@@ -181,6 +188,9 @@ class Memory:
         step = torch.arange(len(sentence), device=new.device) - begin[sentence]
         states, new_states = self._states.add(ours.states)
         self._masks.append(ours.masks[new_states])
+        if self.policy.has_weights:
+            for part in new_states.split(STATES_AT_ONCE):
+                self._weights.append(self.policy.weights(ours.states[part]))
         length = int(step.max()) + 1 if len(step) else 1
         place = torch.full((len(new), length), -1, device=new.device)
         actions = torch.zeros_like(place)
@@ -203,6 +213,7 @@ class Memory:
         return Sentences(
             states=self._states.rows[used],
             masks=self._masks.rows[used],
+            weights=self._weights.rows[used] if self.policy.has_weights else None,
             place=torch.where(place >= 0, inverse, -1),
             actions=actions,
         )

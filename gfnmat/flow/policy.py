@@ -14,6 +14,7 @@ from torch import Tensor
 from gfnmat.flow.network import PolicyNetwork, PolicySize
 
 if TYPE_CHECKING:
+    from gfnmat.flow.prior.prior import PriorReading
     from gfnmat.space.environment import GrammarEnvironment
 
 
@@ -38,6 +39,7 @@ class SeededPolicy(DiscretePolicyEstimator):
         n_condition: numbers that describe a condition; 0 for none.
         generator: draws the initial weights and every action, on the environment's device.
         n_slopes: how many of these numbers logits are linear in, the first ones.
+        prior: of compositions, in the environment's words.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class SeededPolicy(DiscretePolicyEstimator):
         n_condition: int,
         generator: torch.Generator,
         n_slopes: int = 0,
+        prior: PriorReading | None = None,
     ) -> None:
         network = PolicyNetwork(environment, size, n_condition, generator, n_slopes)
         n_seen = environment.seen(environment.s0[None]).shape[-1]
@@ -54,6 +57,22 @@ class SeededPolicy(DiscretePolicyEstimator):
         self.network = network
         self.environment = environment
         self.generator = generator
+        self._prior = (prior,)  # not a part of the network, whose weights are trained and kept
+
+    @property
+    def prior(self) -> PriorReading | None:
+        """Of compositions, in the environment's words."""
+        return self._prior[0]
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether an untrained policy prefers some words to others."""
+        return self.environment.weighs or self.prior is not None
+
+    def weights(self, state: Tensor, words: slice = slice(None)) -> Tensor:
+        """What an untrained policy prefers of some words, added to the logits; broadcasts with `n x words`."""
+        weights = self.environment.log_weights(state, words)
+        return weights if self.prior is None else weights + self.prior(state)[:, words]
 
     def next_word(
         self,
@@ -75,7 +94,7 @@ class SeededPolicy(DiscretePolicyEstimator):
             same: which of the states each of n sentences is in, `n`; None where each state is one sentence's.
         """
         shared = self.network.shared(self.environment.seen(state))
-        weights = self.environment.log_weights(state, words)
+        weights = self.weights(state, words)
         if condition is None:
             log_probs = self.log_probs(self.network.logits(shared, words), weights, masks, exploration)
             return log_probs if same is None else log_probs[same]
@@ -89,7 +108,7 @@ class SeededPolicy(DiscretePolicyEstimator):
     ) -> Tensor:
         """What `next_word` gave before any training: what the environment's weights say, `n x words`."""
         nothing = torch.zeros(masks.shape, device=masks.device)
-        log_probs = self.log_probs(nothing, self.environment.log_weights(state, words), masks, 0.0)
+        log_probs = self.log_probs(nothing, self.weights(state, words), masks, 0.0)
         return log_probs if same is None else log_probs[same]
 
     @staticmethod
@@ -122,6 +141,6 @@ class SeededPolicy(DiscretePolicyEstimator):
             epsilon: share of the probability that is spread evenly over the open words.
             kwargs: torchgfn's other options, which are not used.
         """
-        weights = self.environment.log_weights(states.tensor)
+        weights = self.weights(states.tensor)
         log_probs = self.log_probs(module_output, weights, states.forward_masks, epsilon)
         return UnsqueezedCategorical(logits=log_probs, validate_args=False)

@@ -123,6 +123,8 @@ def log_prob_of(
 @torch.no_grad()
 def log_prior_of(decisions: Decisions, environment: GrammarEnvironment, policy: SeededPolicy) -> Tensor:
     """Log weight of each sentence in the target before the reward is known, `n`: see `GrammarEnvironment.weighs`."""
+    if policy.prior is not None:
+        return policy.prior.log_prob(decisions.finished)
     if not environment.weighs:
         return torch.zeros(len(decisions), device=environment.device)
     return _summed(decisions, environment, policy.untrained_next_word)
@@ -177,7 +179,8 @@ def decided_in(
         words = environment.words_of(number)
         rows = (question == number).nonzero().squeeze(-1)
         row_in_question[rows] = torch.arange(len(rows), device=rows.device)
-        weights = environment.log_weights(states[rows], words)
+        of_words = sentences.weights
+        weights = environment.log_weights(states[rows], words) if of_words is None else of_words[rows][:, words]
         logits = network.logits(shared[rows], words, told, top[..., rows, :])
         log_probs = policy.log_probs(logits, weights, sentences.masks[rows][:, words])
         log_probs = log_probs if log_probs.ndim == 3 else log_probs[None]

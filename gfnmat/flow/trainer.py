@@ -97,7 +97,7 @@ class Trainer:
         self.batch_size, self.n_again = settings.sizes(trajectories)
         self.steps = -(-trajectories // self.batch_size)
         self.loss: Loss = settings.loss or ("tb" if conditioning is None else "vargrad")
-        self.memory = Memory(environment, conditioning.n_objectives if conditioning else 1)
+        self.memory = Memory(policy, conditioning.n_objectives if conditioning else 1)
         self.started = started
         rates = ((policy, settings.learning_rate), (log_z, settings.log_z_learning_rate))
         if conditioning is not None:  # the network of log Z is not a single number
@@ -136,8 +136,8 @@ class Trainer:
             loss = subtrajectory_balance(decided.log_probs, target, log_z, decided.flows, inside)
         if not bool(torch.isfinite(loss)):
             raise RuntimeError(
-                f"the loss of step {number + 1} is {float(loss)}: training went astray. Lower Training.learning_rate, or "
-                "narrow the range of the log rewards."
+                f"the loss of step {number + 1} is {float(loss)}: training went astray. Lower Training.learning_rate, "
+                "or narrow the range of the log rewards."
             )
         self.optimizer.zero_grad()
         loss.backward()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gfnmat.flow.gflownet import GFlowNet, LogReward, TrainingRecord
+from gfnmat.flow.prior.prior import FormulaPrior
 from gfnmat.proposers.proposer import Proposal
 from gfnmat.space.candidates import Candidates
 from gfnmat.space.design_space import DesignSpace
@@ -31,12 +32,18 @@ class GFlowNetProposer:
         trajectories: sentences to train on in each round.
         seed: fixes the initial weights.
         device: where the sampler lives.
+        prior: what known materials say; see `GFlowNet`.
     """
 
-    def __init__(self, space: DesignSpace, trajectories: int, seed: int = 0, device: str = "cpu") -> None:
+    def __init__(
+        self, space: DesignSpace, trajectories: int, seed: int = 0, device: str = "cpu", prior: str | None = None
+    ) -> None:
         self.space, self.trajectories, self.seed, self.device = space, trajectories, seed, device
-        self.flow = GFlowNet(space, seed=seed, device=device)
-        self._untrained = GFlowNet(space, seed=seed, device=device)
+        self.prior = None if prior is None else FormulaPrior.load(prior, device)
+        self.flow, self._untrained = self._new(), self._new()
+
+    def _new(self) -> GFlowNet:
+        return GFlowNet(self.space, seed=self.seed, device=self.device, prior=self.prior)
 
     def propose(self, n: int, log_reward: LogReward | None, seed: int) -> Proposal:
         """Up to n distinct candidates; without a reward, random sentences of the grammar."""
@@ -45,7 +52,7 @@ class GFlowNetProposer:
             found, distinct = self._untrained.sample_distinct(n)
             return Proposal(candidates=found.to("cpu"), distinct=distinct)
         if self.flow.environment.weighs:
-            self.flow = GFlowNet(self.space, seed=self.seed, device=self.device)
+            self.flow = self._new()
         self.flow.reseed(seed)
         record = self.flow.fit(log_reward, trajectories=self.trajectories)
         found, distinct = self.flow.sample_distinct(n)
@@ -80,9 +87,9 @@ class GFlowNetProposer:
     def restore(self, state: bytes | None) -> None:
         """Goes back to a sampler that was kept, or to the beginning."""
         if state is None:
-            self.flow = GFlowNet(self.space, seed=self.seed, device=self.device)
+            self.flow = self._new()
         else:
-            self.flow = GFlowNet.load(BytesIO(state), device=self.device)
+            self.flow = GFlowNet.load(BytesIO(state), device=self.device, prior=self.prior)
 
 
 def _best_of_each(names: Sequence[str], value: Tensor) -> Tensor:

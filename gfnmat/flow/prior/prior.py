@@ -1,0 +1,266 @@
+"""A prior over compositions: fitted to known formulas, kept in a file, and read in the words of any space."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from gfnmat.flow.prior.likelihood import Fit, SentenceTable
+from gfnmat.flow.prior.network import FormulaNetwork, Reading, element_properties
+from gfnmat.flow.prior.substitution import likeness, substituted
+from gfnmat.space.candidates import N_ELEMENTS, Candidates
+
+if TYPE_CHECKING:
+    from gfnmat.space.composition.env import CompositionEnvironment
+    from gfnmat.space.composition.space import CompositionSpace
+
+DEFAULT = Path(__file__).parent / "data" / "default.pt"
+FILE_FORMAT = 1
+FEWEST_FORMULAS = 100
+SUBSTITUTED = 6  # formulas made of each known one, to learn beside them
+WIDTH, EMBEDDING = 384, 64
+LEAST = -60.0  # log-probability of a formula beyond the sizes of a prior, to a sampler
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The formulas that a prior is fitted to, all up to a largest number.
+
+    Attributes:
+        elements: in a formula.
+        atoms: in a reduced formula.
+        count: of one element.
+    """
+
+    elements: int = 7
+    atoms: int = 40
+    count: int = 24
+
+    def hold(self, counts: Tensor) -> Tensor:
+        """Which formulas, `n x 118`, are not larger, `n` booleans."""
+        few = ((counts > 0).sum(1) <= self.elements) & (counts.amax(1) <= self.count)
+        return few & (counts.sum(1) <= self.atoms)
+
+
+class FormulaPrior:
+    """A distribution over formulas in any chemistry, exact for each.
+
+    Args:
+        network: fitted; its weights do not change any more.
+        sizes: of the formulas it was fitted to.
+        provenance: what it was fitted to and how, for a person.
+    """
+
+    def __init__(self, network: FormulaNetwork, sizes: Sizes, provenance: dict[str, Any]) -> None:
+        self.network, self.sizes, self.provenance = network.eval(), sizes, provenance
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """The elements that it knows, in the order of the grammar."""
+        from pymatgen.core import Element
+
+        return tuple(Element.from_Z(int(number)).symbol for number in self.network.numbers)
+
+    @cached_property
+    def space(self) -> CompositionSpace:
+        """Its own space: every formula of its elements and sizes."""
+        return _space(self.elements, self.sizes)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Tells priors apart: a hash of the weights."""
+        digest = hashlib.sha256()
+        for name, value in sorted(self.network.state_dict().items()):
+            digest.update(name.encode() + value.cpu().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def reading(self, environment: CompositionEnvironment) -> PriorReading:
+        """The prior in the words of another space.
+
+        Raises:
+            ValueError: the space has elements that the prior does not know.
+        """
+        return PriorReading(self, environment)
+
+    @torch.no_grad()
+    def log_prob(self, counts: Tensor) -> Tensor:
+        """The log-probability of reduced formulas, `n x 118`, `n`; -inf beyond its sizes and elements."""
+        device = self.network.numbers.device
+        environment = self.space.environment(device=device)
+        reading = Reading(self.network, environment)
+        columns = self.space.ingredients.columns
+        others = torch.ones(N_ELEMENTS, dtype=torch.bool)
+        others[columns] = False
+        inside = self.sizes.hold(counts) & (counts[:, others.to(counts.device)] == 0).all(1)
+        found = torch.full((len(counts),), -torch.inf, device=counts.device)
+        rows = inside.nonzero().squeeze(-1)
+        if len(rows):
+            table = SentenceTable.of(reading, counts[rows][:, columns.to(counts.device)].to(device))
+            found[rows] = table.log_probs().to(found)
+        return found
+
+    def sample(self, n: int, seed: int = 0, temperature: float = 1.0, batch_size: int = 4096) -> Candidates:
+        """Draws n formulas, with repetition.
+
+        Args:
+            n: how many.
+            seed: fixes the draws.
+            temperature: below 1 prefers what is likely, word by word.
+            batch_size: formulas written at a time.
+        """
+        reading = Reading(self.network, self.space.environment(device=self.network.numbers.device))
+        generator = torch.Generator(device=reading.environment.device).manual_seed(seed)
+        counts = torch.zeros(n, N_ELEMENTS, dtype=torch.int64)
+        for start in range(0, n, batch_size):
+            drawn = reading.drawn(min(batch_size, n - start), generator, temperature).cpu()
+            counts[start : start + len(drawn), self.space.ingredients.columns] = drawn
+        return Candidates(counts)
+
+    def save(self, path: str | Path) -> None:
+        """Writes plain tensors and values; weights as float16."""
+        weights = {name: v.half() if v.is_floating_point() else v for name, v in self.network.state_dict().items()}
+        kept = {
+            "format": FILE_FORMAT,
+            "network": self.network.sizes,
+            "sizes": asdict(self.sizes),
+            "provenance": self.provenance,
+            "weights": weights,
+        }
+        torch.save(kept, path)
+
+    @classmethod
+    def load(cls, path: str | Path, device: torch.device | str = "cpu") -> FormulaPrior:
+        """The prior of a file; `default` is the one that comes with the package.
+
+        Raises:
+            ValueError: there is no such file, or it is not a prior's.
+        """
+        file = DEFAULT if str(path) == "default" else Path(path)
+        if not file.exists():
+            raise ValueError(f"there is no prior {path}; give 'default', or a file that `gfnmat prior train` wrote.")
+        try:
+            kept = torch.load(file, map_location=device, weights_only=True)
+        except Exception as error:
+            raise ValueError(f"{path} is not a prior: {error}") from None
+        if not isinstance(kept, dict) or kept.get("format") != FILE_FORMAT or "provenance" not in kept:
+            raise ValueError(f"{path} is not a prior of format {FILE_FORMAT}; train it again with this version.")
+        weights = {name: v.float() if v.is_floating_point() else v for name, v in kept["weights"].items()}
+        network = FormulaNetwork(weights["numbers"], weights["properties"], **kept["network"]).to(device)
+        network.load_state_dict(weights)
+        return cls(network, Sizes(**kept["sizes"]), kept["provenance"])
+
+    @classmethod
+    def train(
+        cls,
+        formulas: Candidates,
+        sizes: Sizes | None = None,
+        fit: Fit | None = None,
+        provenance: dict[str, Any] | None = None,
+        progress: Callable[[int, float], None] | None = None,
+    ) -> FormulaPrior:
+        """Fits a prior to known formulas by maximum likelihood.
+
+        Args:
+            formulas: each counts once, however often it is there; those beyond `sizes` are left out.
+            sizes: largest formulas to learn.
+            fit: how.
+            provenance: what the formulas are, for a person.
+            progress: is told, after each pass, how many there were and the nats a formula in it.
+
+        Raises:
+            ValueError: fewer than `FEWEST_FORMULAS` are left.
+        """
+        sizes, fit = sizes or Sizes(), fit or Fit()
+        known = formulas.distinct()
+        counts = known.counts[sizes.hold(known.counts)]
+        if len(counts) < FEWEST_FORMULAS:
+            raise ValueError(
+                f"the table holds {len(counts)} distinct formulas within {sizes}; {FEWEST_FORMULAS} at least "
+                "are needed."
+            )
+        prior = cls(_untrained(counts, sizes, fit.seed), sizes, {**(provenance or {}), "formulas": len(counts)})
+        reading = Reading(prior.network, prior.space.environment())
+        columns = prior.space.ingredients.columns
+        generator = torch.Generator().manual_seed(fit.seed)
+        alike = likeness(counts)
+        more = torch.cat([substituted(counts, alike, generator) for _ in range(SUBSTITUTED)])
+        beside = SentenceTable.of(reading, more[:, columns]) if fit.beside and len(more) else None
+        fit.of(SentenceTable.of(reading, counts[:, columns]), beside, progress)
+        prior.provenance["passes"] = fit.passes
+        return prior
+
+
+class PriorReading(Reading):
+    """What a prior says of the next word in a space, as logits that are not masked.
+
+    Args:
+        prior: knows the elements of the space.
+        environment: of the space.
+
+    Raises:
+        ValueError: it does not know one of them.
+    """
+
+    def __init__(self, prior: FormulaPrior, environment: CompositionEnvironment) -> None:
+        from pymatgen.core import Element
+
+        unknown = sorted(set(environment.numbers.tolist()) - set(prior.network.numbers.tolist()))
+        if unknown:
+            names = ", ".join(Element.from_Z(number).symbol for number in unknown)
+            raise ValueError(
+                f"the prior knows nothing of {names}; leave these elements out, take no prior, or train one on a table "
+                "that holds them (`gfnmat prior train`)."
+            )
+        super().__init__(prior.network, environment)
+        self.prior = prior
+        with torch.no_grad():
+            self.tables = prior.network.first_layer()
+
+    @torch.no_grad()
+    def __call__(self, state: Tensor) -> Tensor:
+        """Logits of the environment's actions for states `n x columns`, `n x actions`."""
+        return self.logits(state, self.tables)
+
+    @torch.no_grad()
+    def log_prob(self, finished: Tensor) -> Tensor:
+        """The prior's log-probability of finished formulas, `n`, however narrow the space is; `LEAST` at least.
+
+        Args:
+            finished: states at the end, `n x columns`.
+        """
+        counts = torch.zeros(len(finished), N_ELEMENTS, dtype=torch.int64, device=finished.device)
+        columns = (self.environment.numbers - 1).to(finished.device)
+        counts[:, columns] = finished[:, : self.environment.n_elements]
+        return self.prior.log_prob(counts).clamp(min=LEAST)
+
+
+def _untrained(counts: Tensor, sizes: Sizes, seed: int) -> FormulaNetwork:
+    from pymatgen.core import Element
+
+    present = (counts > 0).any(0).nonzero().squeeze(-1) + 1
+    space = _space([Element.from_Z(int(number)).symbol for number in present], sizes)
+    numbers = space.ingredients.table.numbers
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return FormulaNetwork(
+            numbers,
+            element_properties(numbers),
+            largest_count=sizes.count,
+            largest_elements=sizes.elements,
+            largest_atoms=sizes.atoms,
+            width=WIDTH,
+            embedding=EMBEDDING,
+        )
+
+
+def _space(elements: tuple[str, ...] | list[str], sizes: Sizes) -> CompositionSpace:
+    from gfnmat.space.composition.space import CompositionSpace
+
+    return CompositionSpace(elements, n_elements=(1, sizes.elements), n_atoms=(1, sizes.atoms), chemistry="any")
