@@ -104,4 +104,5 @@ def rounds_frame(records: Sequence[RoundRecord], history: History) -> pd.DataFra
     ]
     columns = ["round", "evaluations", "spent", *(f.name for f in fields(RoundRecord) if f.name != "round")]
     frame = pd.DataFrame(rows, columns=columns)
-    return frame.astype(dict.fromkeys(("loss", "log_z", "coverage", "rank_correlation"), float))
+    numbers = [f.name for f in fields(RoundRecord) if f.default is None]
+    return frame.astype(dict.fromkeys(numbers, float))

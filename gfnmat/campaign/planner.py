@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import isfinite
 from time import perf_counter
 
 import torch
@@ -102,6 +103,7 @@ class Planner:
             choices = self._at_random(pool, open_pairs, n, budget, only_rung)
         else:
             choices = self._first_design(pool, open_pairs, n, budget, only_rung)
+        diagnosis = proposal.diagnosis
         record = RoundRecord(
             round=round_number,
             seconds=perf_counter() - start,
@@ -109,6 +111,9 @@ class Planner:
             distinct=proposal.distinct,
             loss=proposal.loss,
             log_z=proposal.log_z,
+            sampler_correlation=diagnosis.correlation if diagnosis and isfinite(diagnosis.correlation) else None,
+            gap_variance=diagnosis.gap_variance if diagnosis else None,
+            effective_share=diagnosis.effective_share if diagnosis else None,
             coverage=learned.coverage if learned else None,
             rank_correlation=learned.rank_correlation if learned else None,
         )

@@ -106,6 +106,8 @@ class RoundRecord:
         distinct: share of the proposer's draws that were distinct.
         loss: the sampler's mean loss over its last steps; None if it was not trained.
         log_z: the sampler's estimate of log Z; None if it was not trained.
+        sampler_correlation, gap_variance, effective_share: how close the sampler is to the reward, see
+            `gfnmat.flow.diagnosis.Diagnosis`; None if it was not trained.
         coverage: share of the measurements at the target inside the surrogate's 90 % interval when left out, mean
             over the properties; None without a surrogate.
         rank_correlation: Spearman's, of the same predictions with the measurements.
@@ -117,5 +119,8 @@ class RoundRecord:
     distinct: float
     loss: float | None = None
     log_z: float | None = None
+    sampler_correlation: float | None = None
+    gap_variance: float | None = None
+    effective_share: float | None = None
     coverage: float | None = None
     rank_correlation: float | None = None

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from gfnmat.flow.conditions import Condition, Conditioning
+from gfnmat.flow.diagnosis import ENUMERATED, Diagnosis, diagnose
 from gfnmat.flow.network import LogZ, PolicySize
 from gfnmat.flow.policy import SeededPolicy
 from gfnmat.flow.prior.prior import FormulaPrior, PriorReading
@@ -165,6 +166,33 @@ class GFlowNet:
             self._trained = True
         return TrainingRecord(losses=tuple(losses), trajectories=trainer.steps * trainer.batch_size)
 
+    def checked_log_reward(
+        self, log_reward: LogReward, candidates: Candidates, condition: Condition | None = None
+    ) -> Tensor:
+        """The log reward of each candidate, under a condition where the sampler takes one, `(n,)`.
+
+        Raises:
+            ValueError: `log_reward` gives another shape, or something that is not finite.
+        """
+        values = self._checked_rewards(log_reward, candidates)
+        if self._told(condition) is None or self.conditioning is None or condition is None:
+            return values.squeeze(1)
+        return self.conditioning.log_reward(values, self.conditioning.rows([condition]).to(values))[0]
+
+    def diagnose(
+        self,
+        log_reward: LogReward,
+        n: int = 1000,
+        candidates: Candidates | None = None,
+        condition: Condition | None = None,
+        enumerated: int = ENUMERATED,
+    ) -> Diagnosis:
+        """How close the sampler is to prior times reward: against all members of a space that is small enough.
+
+        Of a larger one n draws are judged, and `candidates` (or untrained draws) beside them; see `Diagnosis`.
+        """
+        return diagnose(self, log_reward, n, candidates, condition, enumerated)
+
     def _checked_rewards(self, log_reward: LogReward, candidates: Candidates) -> Tensor:
         """What `log_reward` gives, `n x 1`, or `n x k` objectives."""
         values = torch.as_tensor(log_reward(candidates))
@@ -205,6 +233,12 @@ class GFlowNet:
                 decisions = written(self.environment, self._policy, here, condition=each, recorded=False)
                 batches.append(self.space.decode(decisions.finished))
         return Candidates.concatenate(batches)
+
+    def sample_untrained(self, n: int) -> Candidates:
+        """Draws n candidates, with repetition, as the sampler did before any training."""
+        with self._lock, on_threads(self.threads):
+            drawn = written(self.environment, self._policy, n, n_untrained=n, recorded=False)
+        return self.space.decode(drawn.finished)
 
     def sample_distinct(self, n: int, most_draws: int = 8) -> tuple[Candidates, float]:
         """Up to n distinct candidates, and the share of the draws that were distinct.

@@ -14,6 +14,7 @@ from gfnmat.proposers.proposer import Proposal
 from gfnmat.space.candidates import Candidates
 from gfnmat.space.design_space import DesignSpace
 
+DIAGNOSED = 512  # draws on which a round's sampler is judged
 WIDER = 4  # draws of an untrained sampler for each candidate that is wanted
 REFINED, STEPS = 64, 4  # how many of the best are refined, and how often
 
@@ -55,10 +56,14 @@ class GFlowNetProposer:
             self.flow = self._new()
         self.flow.reseed(seed)
         record = self.flow.fit(log_reward, trajectories=self.trajectories)
+        diagnosis = self.flow.diagnose(log_reward, DIAGNOSED, enumerated=0)
         found, distinct = self.flow.sample_distinct(n)
         if self.flow.environment.weighs:
             found = self._chosen(n, found, log_reward, seed)
-        return Proposal(found.to("cpu"), distinct, loss=_final_loss(record), log_z=self.flow.log_z)
+        elif len(found) < n:  # a sharp sampler repeats what may be measured already
+            self._untrained.reseed(seed)
+            found = Candidates.concatenate([found, self._untrained.sample_distinct(n)[0]]).distinct()[:n]
+        return Proposal(found.to("cpu"), distinct, loss=_final_loss(record), log_z=self.flow.log_z, diagnosis=diagnosis)
 
     def _chosen(self, n: int, drawn: Candidates, log_reward: LogReward, seed: int) -> Candidates:
         """Up to n of these, of what an untrained sampler draws, and of the refined best."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from gfnmat.flow.diagnosis import Diagnosis
 from gfnmat.flow.gflownet import LogReward
 from gfnmat.space.candidates import Candidates
 
@@ -18,12 +19,14 @@ class Proposal:
         distinct: share of the draws that were distinct.
         loss: the sampler's mean loss over the last tenth of its training; None if it was not trained.
         log_z: its estimate of the log of the sum of the reward; None if it was not trained.
+        diagnosis: how close it is to the reward; None if it was not trained.
     """
 
     candidates: Candidates
     distinct: float
     loss: float | None = None
     log_z: float | None = None
+    diagnosis: Diagnosis | None = None
 
 
 class Proposer(Protocol):

@@ -206,6 +206,18 @@ def outcomes(campaign: CampaignData) -> Chart:
 _DIAGNOSTICS = {
     "loss": ("Sampler's loss", "at the end of a round's training; lower is closer to the target distribution"),
     "log_z": ("log Z", "the sampler's estimate of the log of the total reward"),
+    "sampler_correlation": (
+        "Sampler's correlation",
+        "of log p, less the log prior, with the log reward, on the sampler's draws and untrained ones; 1 is exact",
+    ),
+    "gap_variance": (
+        "Sampler's imbalance",
+        "variance of log target less log p over the sampler's draws; 0 is exact",
+    ),
+    "effective_share": (
+        "Effective share",
+        "what the sampler's draws are worth in independent draws from the target; 1 is exact",
+    ),
     "distinct": ("Distinct proposals", "share of the sampler's draws that were distinct"),
     "pool": ("Pool", "candidates that the selection chose from"),
     "seconds": ("Seconds", "spent on learning, proposing and selecting"),

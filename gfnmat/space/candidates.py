@@ -96,11 +96,15 @@ class Candidates:
 
     def distinct(self) -> Candidates:
         """The candidates without repetition, in order of first appearance."""
+        return self[self.first_of_each()]
+
+    def first_of_each(self) -> Tensor:
+        """Where each distinct candidate stands first, in ascending order."""
         rows = self.counts if self.crystals is None else self.crystals.rows
         _, inverse = torch.unique(rows, dim=0, return_inverse=True)
         first = torch.full((int(inverse.max()) + 1 if len(self) else 0,), len(self), device=inverse.device)
         first = first.scatter_reduce(0, inverse, torch.arange(len(self), device=inverse.device), "amin")
-        return self[first.sort().values]
+        return first.sort().values
 
     @classmethod
     def of(cls, formulas: Sequence[str | Composition]) -> Candidates:

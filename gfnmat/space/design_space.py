@@ -46,9 +46,9 @@ class DesignSpace(Protocol):
     def neighbours(self, candidates: Candidates) -> Candidates:
         """Candidates of the space that differ from one of these a little in one number, once each."""
 
-    def enumerate(self) -> Candidates:
+    def enumerate(self, limit: int = ...) -> Candidates:
         """Every candidate of a space that is small enough.
 
         Raises:
-            ValueError: there are too many.
+            ValueError: there are more than `limit`.
         """
