@@ -5,10 +5,10 @@
 Spaces of compositions and of crystals with more than 10,000 members are enumerated; for each reward, after training:
 total variation distance between the sampler's exact probabilities and the target's (for crystals prior times reward),
 the error of log Z, the correlation of log p (less the log prior) with log R over all members, how many rewards were
-asked for, and seconds. Then a space of compositions that cannot be enumerated: correlation over held-out formulas, which
-were drawn by another sampler, and the variance of log target less log p over the sampler's own draws. `scattered` has
-its hits at random, 1 in 100: there is nothing to learn but by finding each. The settings were chosen on other spaces,
-rewards and seeds.
+asked for, and seconds. Then a space of compositions that cannot be enumerated: correlation over held-out formulas,
+which were drawn by another sampler, and the variance of log target less log p over the sampler's own draws. `scattered`
+has its hits at random, 1 in 100: there is nothing to learn but by finding each. The settings were chosen on other
+spaces, rewards and seeds.
 """
 
 from __future__ import annotations

@@ -1,0 +1,100 @@
+"""How fast the sampler writes and learns compositions, and what of that is the policy's forward passes.
+
+    python experiments/benchmarks/sampler_speed.py [--seed 0]
+
+The space has 52 elements, up to five kinds and 20 atoms; batches of 1,024, one thread and two, medians of eleven; asks
+for idle cores. Trained means drawn, rewarded and learned from: `fit` at its own settings, divided by the sentences
+drawn. The forward passes are timed on the states that were asked about while drawing, step by step: once for each
+sentence, as a sampler does that knows no better, and once for each distinct state, as this one does.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter
+
+import torch
+from machine import describe
+
+from gfnmat import Candidates, CompositionSpace, GFlowNet
+from gfnmat.flow.memory import without_repetition
+from gfnmat.flow.policy import SeededPolicy
+from gfnmat.flow.trainer import Training
+
+ELEMENTS = [
+    *("Li", "Be", "B", "C", "N", "O", "F", "Na", "Mg", "Al", "Si", "P", "S", "Cl", "K", "Ca", "Sc", "Ti", "V", "Cr"),
+    *("Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga", "Ge", "As", "Se", "Br", "Rb", "Sr", "Y", "Zr", "Nb", "Mo", "Ag"),
+    *("Cd", "In", "Sn", "Sb", "Te", "I", "Cs", "Ba", "La", "Hf", "Ta", "W", "Pb", "Bi"),
+]
+BATCH = 1024
+ROUNDS = 11
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=0)
+    seed = parser.parse_args().seed
+    print(describe("torchgfn"))
+    space = CompositionSpace(ELEMENTS, n_elements=(2, 5), n_atoms=(2, 20))
+    print(f"{len(ELEMENTS)} elements; {space}")
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        flow = GFlowNet(space, seed=seed, threads=threads)
+        flow.fit(reward, trajectories=8 * BATCH)
+        sampling = _seconds(lambda flow=flow: flow.sample(BATCH, batch_size=BATCH))
+        training = _seconds(lambda flow=flow: flow.fit(reward, 8 * BATCH, Training(batch_size=BATCH))) / 8
+        each, distinct = _passes(flow)
+        print(
+            f"{threads} threads: {BATCH / sampling:,.0f} sampled and {BATCH / training:,.0f} trained a second", end="; "
+        )
+        print(f"sampling takes {sampling / each:.2f} times the passes for each sentence", end=", ")
+        print(f"{sampling / distinct:.2f} times those for each distinct state")
+
+
+def reward(candidates: Candidates) -> torch.Tensor:
+    """Oxygen is good."""
+    return 4 * candidates.counts[:, 7] / candidates.counts.sum(1)
+
+
+def _passes(flow: GFlowNet) -> tuple[float, float]:
+    """Seconds of the policy's forward passes for one batch: for each sentence, and for each distinct state."""
+    asked: list[tuple[torch.Tensor, torch.Tensor]] = []
+    ask = SeededPolicy.next_word
+
+    def recorded(policy, state, masks, exploration=0.0, words=slice(None), condition=None, same=None):  # type: ignore[no-untyped-def]
+        everyone = torch.arange(len(state)) if same is None else same
+        asked.append((state[everyone], masks[everyone]))
+        return ask(policy, state, masks, exploration, words, condition, same)
+
+    SeededPolicy.next_word = recorded  # type: ignore[method-assign]
+    try:
+        flow.sample(BATCH, batch_size=BATCH)
+    finally:
+        SeededPolicy.next_word = ask  # type: ignore[method-assign]
+    policy = flow._policy
+    kinds = [without_repetition(state)[0] for state, _ in asked]
+    few = [(state[rows], masks[rows]) for (state, masks), rows in zip(asked, kinds, strict=True)]
+
+    @torch.no_grad()
+    def passes(questions: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
+        for state, masks in questions:
+            policy.next_word(state, masks)
+
+    return _seconds(lambda: passes(asked)), _seconds(lambda: passes(few))
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    work()
+    times = []
+    for _ in range(ROUNDS):
+        start = perf_counter()
+        work()
+        times.append(perf_counter() - start)
+    return median(times)
+
+
+if __name__ == "__main__":
+    main()
