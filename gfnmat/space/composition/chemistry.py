@@ -52,8 +52,19 @@ def _oxidation_states(consensus: int, commonality: str | float) -> dict[str, tup
 
 
 def known_elements() -> tuple[str, ...]:
-    """The elements that SMACT has oxidation states and an electronegativity for."""
-    return tuple(symbol for symbol in OxidationStates().by_element() if electronegativities().get(symbol) is not None)
+    """The elements that a compound may well hold: SMACT has oxidation states and an electronegativity for them.
+
+    Without the noble gases, and without what decays too fast to be kept: beyond bismuth only thorium and uranium.
+    """
+    from pymatgen.core import Element
+
+    return tuple(
+        symbol
+        for symbol in OxidationStates().by_element()
+        if electronegativities().get(symbol) is not None
+        and not Element(symbol).is_noble_gas
+        and (Element(symbol).Z <= 83 or symbol in ("Th", "U"))
+    )
 
 
 @lru_cache(maxsize=1)
