@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from gfnmat.flow.trainer import Trainer, Training
 from gfnmat.space.candidates import Candidates
 from gfnmat.space.composition.env import CompositionEnvironment
 from gfnmat.space.design_space import DesignSpace
-from gfnmat.space.sentences import decisions_in
+from gfnmat.space.sentences import Decisions, decisions_in
 from gfnmat.space.spaces import build_space
 from surrogates.threads import on_threads
 
@@ -127,6 +127,7 @@ class GFlowNet:
         trajectories: int = 64_000,
         training: Training | None = None,
         progress: Callable[[int, float], None] | None = None,
+        known: Candidates | None = None,
     ) -> TrainingRecord:
         """Trains on `trajectories` more sentences, from where the network stands.
 
@@ -136,9 +137,11 @@ class GFlowNet:
             trajectories: how many sentences to draw and learn from.
             training: how to learn.
             progress: called after each step with the sentences drawn so far and the loss.
+            known: candidates of the space to learn from besides what is drawn, such as known materials.
 
         Raises:
-            ValueError: the reward has another shape or is not finite, or `trajectories` is less than 1.
+            ValueError: the reward has another shape or is not finite, `trajectories` is less than 1, or a known
+                candidate is not in the space.
         """
         if trajectories < 1:
             raise ValueError(f"trajectories is {trajectories}; train on at least one.")
@@ -155,6 +158,9 @@ class GFlowNet:
                 trajectories,
                 self._trained,
             )
+            if known is not None and len(known):
+                for decisions in self._decisions(known, 4096):
+                    trainer.remember(decisions)
             losses = []
             for step in range(trainer.steps):
                 with on_threads(self.threads):
@@ -275,15 +281,24 @@ class GFlowNet:
 
     def _over(self, candidates: Candidates, batch_size: int, measure: Callable[..., Tensor]) -> Tensor:
         parts = [torch.zeros(0, device=self.device)]
+        for decisions in self._decisions(candidates, batch_size):
+            with on_threads(self.threads):
+                parts.append(measure(decisions, self.environment, self._policy))
+        return torch.cat(parts)
+
+    def _decisions(self, candidates: Candidates, batch_size: int) -> Iterator[Decisions]:
+        """The decisions in the sentences of candidates, batch by batch.
+
+        Raises:
+            ValueError: a candidate is not in the space.
+        """
         for start in range(0, len(candidates), batch_size):
             part = candidates[start : start + batch_size]
             decisions, inside = decisions_in(self.space, self.environment, part)
             if not bool(inside.all()):
                 outside = int((~inside).nonzero()[0])
                 raise ValueError(f"{part.keys[outside]} is not in the space; see space.encode for why.")
-            with on_threads(self.threads):
-                parts.append(measure(decisions, self.environment, self._policy))
-        return torch.cat(parts)
+            yield decisions
 
     def save(self, file: str | Path | BinaryIO) -> None:
         """Writes the space's settings, the weights and the random state, as tensors and plain values."""

@@ -18,6 +18,7 @@ from gfnmat.flow.policy import SeededPolicy
 from gfnmat.flow.rollout import decided_in, log_prior_of, written
 from gfnmat.space.candidates import Candidates
 from gfnmat.space.environment import GrammarEnvironment
+from gfnmat.space.sentences import Decisions
 
 STEPS_A_DRAW = 8  # a batch is drawn for so many steps at once
 LARGEST_BATCH, SMALLEST_BATCH, LEAST_STEPS = 128, 8, 64
@@ -210,16 +211,21 @@ class Trainer:
         n_untrained = round(self.settings.untrained * n)
         decisions = written(self.environment, self.policy, n, self.settings.exploration, told, n_untrained)
         n_known = len(self.memory)
-        places, new = self.memory.number(decisions)
+        places = self.remember(decisions)
         new_now = float((places[: n - n_untrained] >= n_known).float().mean())
         self.new_share = min(self.new_share, 0.8 * self.new_share + 0.2 * new_now)
-        if len(new):
-            fresh = self.memory.finished[-len(new) :]
-            self.memory.learn(
-                self.values(self.decode(fresh)), log_prior_of(decisions, self.environment, self.policy)[new]
-            )
         order = torch.randperm(n, generator=self.policy.generator, device=places.device)
         return places[order]
+
+    @torch.no_grad()
+    def remember(self, decisions: Decisions) -> Tensor:
+        """Remembers the sentences that are new, and asks for their rewards; the places of all in the memory, `n`."""
+        places, new = self.memory.number(decisions)
+        if len(new):
+            fresh = self.memory.finished[-len(new) :]
+            log_prior = log_prior_of(decisions, self.environment, self.policy)[new]
+            self.memory.learn(self.values(self.decode(fresh)), log_prior)
+        return places
 
     def _forget(self) -> None:
         """Keeps half of what is remembered: of the two, the best and the latest."""

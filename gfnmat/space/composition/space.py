@@ -39,8 +39,8 @@ class CompositionSpace:
         forbid: elements taken out of `elements` again.
         fix: the part of the formula that is given: a formula with blanks, `LiCo?O2` (see `Blanks`), or a host to dope,
             `{host: SrTiO3, replace: Ti, by: [Nb, Ta], up_to: 0.1}`. It decides the number of elements, and of atoms
-            where it says all of them; what it names need not be among `elements`, which are all common ones where blanks
-            are to be filled and none is named (see `known_elements`).
+            where it says all of them; what it names need not be among `elements`, which are all common ones where
+            blanks are to be filled and none is named (see `known_elements`).
         consensus, commonality: which oxidation states count; see `OxidationStates`.
 
     Raises:

@@ -163,3 +163,19 @@ def test_the_same_works_on_a_gpu(space: CompositionSpace, members: Candidates) -
     flow.fit(oxygen_is_good, trajectories=1000)
     assert flow.sample(100).counts.device.type == "cuda"
     assert float(flow.log_prob(members).double().exp().sum()) == pytest.approx(1, abs=1e-5)
+
+
+def test_known_candidates_are_learned_from_though_they_are_never_drawn() -> None:
+    """One hit among thousands: an untrained sampler hardly finds it, and knows it when it is told."""
+    space = CompositionSpace(["Li", "Na", "Mg", "Al", "Ti", "Fe", "N", "O", "F", "S"], (2, 4), (2, 14))
+    hit = space.encode(["Li3Al2F9"])
+
+    def reward(candidates: Candidates) -> Tensor:
+        return torch.where((candidates.counts == hit.counts).all(1), 12.0, 0.0)
+
+    told, alone = GFlowNet(space, seed=0), GFlowNet(space, seed=0)
+    alone.fit(reward, trajectories=2048)
+    told.fit(reward, trajectories=2048, known=hit)
+    assert float(told.log_prob(hit)) > float(alone.log_prob(hit)) + 2
+    with pytest.raises(ValueError, match="not in the space"):
+        told.fit(reward, trajectories=64, known=Candidates.of(["KBr"]))
