@@ -13,9 +13,9 @@ space; they conflict. They are looked up in a table, so that the time is the sam
 3. A plain sampler trained on reward A and then on a similar reward B, against one trained on B alone for three times as
    many trajectories. The trajectories on A are not counted in these, as one has them already; nor is their time.
 
-Costs: trajectories are sentences drawn in training. Calls are candidates whose reward was asked; a sampler asks once for
-each distinct candidate that it draws, and five samplers do not know of each other's (`distinct` counts what they asked
-for together). Seconds are those of training alone, of the processor and by the clock.
+Costs: trajectories are sentences drawn in training. Calls are candidates whose reward was asked; a sampler asks once
+for each distinct candidate that it draws, and five samplers do not know of each other's (`distinct` counts what they
+asked for together). Seconds are those of training alone, of the processor and by the clock.
 """
 
 from __future__ import annotations

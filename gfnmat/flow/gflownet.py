@@ -22,12 +22,13 @@ from gfnmat.flow.trainer import Trainer, Training
 from gfnmat.space.candidates import Candidates
 from gfnmat.space.composition.env import CompositionEnvironment
 from gfnmat.space.design_space import DesignSpace
-from gfnmat.space.sentences import Decisions, decisions_in
+from gfnmat.space.sentences import Decisions, decisions_in, read
 from gfnmat.space.spaces import build_space
 from surrogates.threads import on_threads
 
 LogReward = Callable[[Candidates], Tensor]
-FILE_FORMAT = 4
+FILE_FORMAT = 5
+KEPT = 8192  # candidates of one training that the next one begins with
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,9 @@ class GFlowNet:
         )
         self._log_z = LogZ(n_condition, self._generator, self.environment.device)
         self._trained = False
+        self._kept = torch.zeros(
+            0, 1, dtype=torch.int64, device=self.environment.device
+        )  # sentences to learn from again
         self._lock = threading.RLock()
 
     @property
@@ -131,6 +135,8 @@ class GFlowNet:
     ) -> TrainingRecord:
         """Trains on `trajectories` more sentences, from where the network stands.
 
+        What was drawn in the last training, up to `KEPT` candidates, is learned from again, under the new reward.
+
         Args:
             log_reward: maps `Candidates` to the log of their rewards, a float tensor of shape `(n,)`; to objectives
                 `(n, k)` where the sampler is conditional.
@@ -158,9 +164,12 @@ class GFlowNet:
                 trajectories,
                 self._trained,
             )
-            if known is not None and len(known):
-                for decisions in self._decisions(known, 4096):
-                    trainer.remember(decisions)
+            with on_threads(self.threads):
+                if len(self._kept):
+                    trainer.remember(read(self.environment, self._kept)[0])
+                if known is not None and len(known):
+                    for decisions in self._decisions(known, 4096):
+                        trainer.remember(decisions)
             losses = []
             for step in range(trainer.steps):
                 with on_threads(self.threads):
@@ -169,6 +178,8 @@ class GFlowNet:
                     progress((step + 1) * trainer.batch_size, losses[-1])
             with on_threads(self.threads):
                 trainer.settle_log_z()
+                last = self.space.decode(trainer.memory.finished[trainer.worth_keeping(KEPT)])
+                self._kept = self.space.sentences(last, self.environment)
             self._trained = True
         return TrainingRecord(losses=tuple(losses), trajectories=trainer.steps * trainer.batch_size)
 
@@ -309,6 +320,7 @@ class GFlowNet:
                     "space": {"kind": self.space.kind, **self.space.settings},
                     "policy_size": asdict(self.policy_size),
                     "trained": self._trained,
+                    "kept": self._kept.to("cpu", torch.int16),
                     "prior": None if self.prior is None else [self._prior_name, self.prior.fingerprint],
                     "conditioning": None if self.conditioning is None else asdict(self.conditioning),
                     "weights": self._policy.state_dict(),
@@ -344,6 +356,7 @@ class GFlowNet:
         flow._policy.load_state_dict(saved["weights"])
         flow._log_z.load_state_dict(saved["log_z"])
         flow._trained = saved["trained"]
+        flow._kept = saved["kept"].to(flow.device, torch.int64)
         state = saved["random_state"].cpu()
         if state.shape == flow._generator.get_state().shape:
             flow._generator.set_state(state)

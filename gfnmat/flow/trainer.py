@@ -21,10 +21,11 @@ from gfnmat.space.environment import GrammarEnvironment
 from gfnmat.space.sentences import Decisions
 
 STEPS_A_DRAW = 8  # a batch is drawn for so many steps at once
-LARGEST_BATCH, SMALLEST_BATCH, LEAST_STEPS = 128, 8, 64
+LARGEST_BATCH, SMALLEST_BATCH = 128, 8
+AT_THE_END = 1024  # sentences drawn after training for log Z, where the space is large
 SHARPNESS_COUNTS = 0.03
 SETTLED_CONDITIONS, SETTLING_STEPS = 4096, 3000  # for the network of log Z, after training
-MOSTLY_NEW = 0.5  # share of the last draws that were not remembered, beyond which their sums say little of log Z
+MOSTLY_NEW = 0.5  # share of what is drawn that is not remembered, beyond which what is remembered says little of log Z
 SETTLED_BY = 8192  # candidates of the highest reward by which log Z is settled
 
 
@@ -45,6 +46,7 @@ class Training:
         learning_rate: Adam's at its highest; it rises in the first fiftieth and then falls to a hundredth by a cosine.
         log_z_learning_rate: the same for log Z.
         clip: largest norm of the gradient.
+        least_steps: steps at least, where `batch_size` is None: with few sentences, fewer are drawn for each step.
     """
 
     batch_size: int | None = None
@@ -57,12 +59,13 @@ class Training:
     learning_rate: float = 4e-3
     log_z_learning_rate: float = 5e-2
     clip: float = 1.0
+    least_steps: int = 512
 
     def sizes(self, trajectories: int) -> tuple[int, int]:
         """Sentences drawn for each step, and learned from again, when so many are drawn in all."""
         if self.batch_size is not None:
             return self.batch_size, round(self.replay * self.batch_size)
-        drawn = min(LARGEST_BATCH, max(SMALLEST_BATCH, trajectories // LEAST_STEPS))
+        drawn = min(LARGEST_BATCH, max(SMALLEST_BATCH, trajectories // self.least_steps))
         return drawn, round((1 + self.replay) * LARGEST_BATCH) - drawn
 
 
@@ -167,11 +170,19 @@ class Trainer:
 
     @torch.no_grad()
     def _settle_number(self) -> None:
-        """Z is the sum of the best rewards and of the share of all others in it, which is nearly the policy's."""
+        """Z is the sum of the best rewards and of the share of all others in it, which is nearly the policy's.
+
+        Where that share is large, importance sampling says what Z is: by draws from the policy as it has become.
+        """
         target = self._log_target(None, torch.arange(len(self.memory), device=self.memory.values.device))[0]
         best = target.topk(min(SETTLED_BY, len(target))).indices
         log_prob = torch.cat([self._log_prob(rows) for rows in best.split(1024)])
         beyond = 1 - log_prob.double().exp().sum()
+        if float(beyond) > MOSTLY_NEW:
+            places = self.remember(written(self.environment, self.policy, AT_THE_END))
+            gap = self._log_target(None, places)[0] - torch.cat([self._log_prob(rows) for rows in places.split(1024)])
+            self.log_z.level.fill_(float(gap.double().logsumexp(0)) - math.log(AT_THE_END))
+            return
         if float(beyond) > 0.0:
             rest = self.log_z.level.double() + beyond.log()
             settled = torch.logaddexp(target[best].double().logsumexp(0), rest)
@@ -204,7 +215,7 @@ class Trainer:
     def _draw(self, n: int) -> Tensor:
         """Draws n sentences and remembers those that are new; their places in the memory, `n`."""
         if self.memory.is_full:
-            self._forget()
+            self.memory.keep(self.worth_keeping(len(self.memory) // 2))
         told = None
         if self.conditioning is not None:
             told = self.conditioning.numbers(self.conditioning.drawn(n, self.policy.generator))
@@ -227,13 +238,14 @@ class Trainer:
             self.memory.learn(self.values(self.decode(fresh)), log_prior)
         return places
 
-    def _forget(self) -> None:
-        """Keeps half of what is remembered: of the two, the best and the latest."""
+    def worth_keeping(self, most: int) -> Tensor:
+        """Places of at most so many of those remembered: the latest, and of the others the best, half of each."""
         n = len(self.memory)
-        latest = torch.arange(n - n // 4, n, device=self.environment.device)
-        promise = (self.memory.values.amax(1) + self.memory.log_prior)[: n - n // 4]
-        best = promise.topk(min(n // 4, len(promise))).indices.sort().values
-        self.memory.keep(torch.cat([best, latest]))
+        most = min(most, n)
+        latest = torch.arange(n - most // 2, n, device=self.environment.device)
+        promise = (self.memory.values.amax(1) + self.memory.log_prior)[: n - most // 2]
+        best = promise.topk(most - most // 2).indices.sort().values
+        return torch.cat([best, latest])
 
     def _log_target(self, conditions: Tensor | None, rows: Tensor) -> Tensor:
         """Under each condition, `g x n`."""

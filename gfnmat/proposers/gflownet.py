@@ -10,10 +10,12 @@ from torch import Tensor
 
 from gfnmat.flow.gflownet import GFlowNet, LogReward, TrainingRecord
 from gfnmat.flow.prior.prior import FormulaPrior
+from gfnmat.flow.trainer import Training
 from gfnmat.proposers.proposer import Proposal
 from gfnmat.space.candidates import Candidates
 from gfnmat.space.design_space import DesignSpace
 
+CRYSTAL_STEPS = 128  # of training at least; each costs five times one on compositions
 DIAGNOSED = 512  # draws on which a round's sampler is judged
 WIDER = 4  # draws of an untrained sampler for each candidate that is wanted
 REFINED, STEPS = 64, 4  # how many of the best are refined, and how often
@@ -55,7 +57,8 @@ class GFlowNetProposer:
         if self.flow.environment.weighs:
             self.flow = self._new()
         self.flow.reseed(seed)
-        record = self.flow.fit(log_reward, trajectories=self.trajectories)
+        training = Training(least_steps=CRYSTAL_STEPS) if self.flow.environment.weighs else None
+        record = self.flow.fit(log_reward, trajectories=self.trajectories, training=training)
         diagnosis = self.flow.diagnose(log_reward, DIAGNOSED, enumerated=0)
         found, distinct = self.flow.sample_distinct(n)
         if self.flow.environment.weighs:

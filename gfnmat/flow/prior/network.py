@@ -205,7 +205,7 @@ class Reading:
 
     def in_actions(self, logits: Tensor) -> Tensor:
         """Logits in the network's numbering, `n x words`, in the environment's, `n x actions`."""
-        return logits[:, self.words] + self.unknown
+        return torch.where(self.unknown < 0, self.unknown, logits[:, self.words])
 
     def logits(self, state: Tensor, tables: FirstLayer | None = None) -> Tensor:
         """Logits of the environment's actions for states `n x columns`, `n x actions`; not masked."""

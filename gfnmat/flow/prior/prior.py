@@ -190,10 +190,11 @@ class FormulaPrior:
         columns = prior.space.ingredients.columns
         generator = torch.Generator().manual_seed(fit.seed)
         alike = likeness(counts)
-        more = torch.cat([substituted(counts, alike, generator) for _ in range(SUBSTITUTED)])
-        beside = SentenceTable.of(reading, more[:, columns]) if fit.beside and len(more) else None
+        rounds = range(SUBSTITUTED) if fit.beside else ()
+        more = torch.cat([counts[:0], *(substituted(counts, alike, generator) for _ in rounds)])
+        beside = SentenceTable.of(reading, more[:, columns]) if len(more) else None
         fit.of(SentenceTable.of(reading, counts[:, columns]), beside, progress)
-        prior.provenance["passes"] = fit.passes
+        prior.provenance |= {"passes": fit.passes, "seed": fit.seed, "beside": fit.beside}
         return prior
 
 

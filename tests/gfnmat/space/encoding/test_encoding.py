@@ -101,7 +101,7 @@ def forms(structure: Structure) -> dict[str, Structure]:
     shifted.translate_sites(range(len(structure)), rng.random(3))
     rotated = structure.copy()
     rotated.apply_operation(SymmOp.from_axis_angle_and_translation(rng.random(3), 77.0))
-    primitive = structure.get_primitive_structure()
+    primitive = structure.get_primitive_structure(tolerance=0.01)
     skewed = primitive * [[1, 0, 0], [1, 1, 0], [0, -1, 1]]
     permuted = Structure(structure.lattice.matrix[[2, 0, 1]], structure.species, structure.frac_coords[:, [2, 0, 1]])
     shuffled = Structure.from_sites([structure[int(index)] for index in rng.permutation(len(structure))])
