@@ -47,7 +47,10 @@ def train(
 
 
 @app.command()
-def show(file: Annotated[str, typer.Argument(help="A prior's file, or `default`.")] = "default", n: int = 20) -> None:
+def show(
+    file: Annotated[str, typer.Argument(help="A prior's file, or `default`.")] = "default",
+    n: Annotated[int, typer.Option(min=1, help="Formulas to draw.")] = 20,
+) -> None:
     """Show what a prior was trained on, and formulas drawn from it."""
     from gfnmat.flow.prior.prior import FormulaPrior
 

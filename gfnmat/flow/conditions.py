@@ -56,7 +56,7 @@ class Conditioning:
         low, high = self.sharpness
         for condition in conditions:
             given = condition.preferences
-            if len(given) != self.n_objectives or min(given) < 0 or sum(given) <= 0:
+            if len(given) != self.n_objectives or not min(given) >= 0 or not 0 < sum(given) < math.inf:
                 raise ValueError(f"preferences are {list(given)}; give {self.n_objectives} of at least 0, not all 0.")
             if not low * (1 - 1e-6) <= condition.sharpness <= high * (1 + 1e-6):
                 raise ValueError(f"sharpness is {condition.sharpness}; the sampler learns it from {low} to {high}.")
@@ -79,7 +79,7 @@ class Conditioning:
         """What describes the conditions to a network, `... x n_numbers`: also waves, for what changes quickly."""
         low, high = self.sharpness
         preferences, sharpness = rows[..., :-1], rows[..., -1:]
-        place = (sharpness / low).log() / max(math.log(high / low), 1e-6)
+        place = (sharpness / low).log() / max(math.log(high / low), 1e-2)
         weights = preferences * sharpness
         parts = [weights / high, preferences, place, weights.log1p() / math.log1p(high)]
         for wave in WAVES:

@@ -48,7 +48,7 @@ class GFlowNet:
 
     Each material is one sentence of the space's grammar, so the graph is a tree, the backward policy is trivial,
     and `log_prob` is exact. Trained by trajectory balance (Malkin et al., arXiv:2201.13259) on what is drawn and on the
-    distinct candidates that were drawn before; each one's reward is asked for once.
+    distinct candidates that were drawn before; in one training each one's reward is asked for once.
 
     Args:
         space: the design space.
@@ -81,7 +81,7 @@ class GFlowNet:
         self.conditioning = conditioning
         n_condition = conditioning.n_numbers if conditioning else 0
         n_slopes = conditioning.n_objectives if conditioning else 0
-        self._prior_name = None if prior is None else "given" if isinstance(prior, FormulaPrior) else str(prior)
+        self._prior_name = None if prior is None or isinstance(prior, FormulaPrior) else str(prior)
         self.prior = prior if prior is None or isinstance(prior, FormulaPrior) else FormulaPrior.load(prior, device)
         self._policy = SeededPolicy(
             self.environment, self.policy_size, n_condition, self._generator, n_slopes, self._prior_reading()
@@ -140,7 +140,8 @@ class GFlowNet:
         Args:
             log_reward: maps `Candidates` to the log of their rewards, a float tensor of shape `(n,)`; to objectives
                 `(n, k)` where the sampler is conditional.
-            trajectories: how many sentences to draw and learn from.
+            trajectories: how many sentences to draw and learn from, at least. In a space so large that little of it is
+                drawn, 1,024 more at the end say what log Z is.
             training: how to learn.
             progress: called after each step with the sentences drawn so far and the loss.
             known: candidates of the space to learn from besides what is drawn, such as known materials.
@@ -165,8 +166,11 @@ class GFlowNet:
                 self._trained,
             )
             with on_threads(self.threads):
-                if len(self._kept):
-                    trainer.remember(read(self.environment, self._kept)[0])
+                for kept in self._kept.split(4096) if len(self._kept) else ():
+                    decisions, allowed = read(self.environment, kept)
+                    if not bool(allowed.all()):  # another machine may round otherwise
+                        decisions = read(self.environment, kept[allowed])[0]
+                    trainer.remember(decisions)
                 if known is not None and len(known):
                     for decisions in self._decisions(known, 4096):
                         trainer.remember(decisions)
@@ -253,6 +257,8 @@ class GFlowNet:
 
     def sample_untrained(self, n: int) -> Candidates:
         """Draws n candidates, with repetition, as the sampler did before any training."""
+        if n < 1:
+            raise ValueError(f"n is {n}; ask for at least one candidate.")
         with self._lock, on_threads(self.threads):
             drawn = written(self.environment, self._policy, n, n_untrained=n, recorded=False)
         return self.space.decode(drawn.finished)
@@ -352,7 +358,11 @@ class GFlowNet:
         prior = name if prior is None else prior
         flow = cls(build_space(**saved["space"]), policy=size, device=device, conditioning=conditioning, prior=prior)
         if fingerprint != (flow.prior.fingerprint if flow.prior else None):
-            raise ValueError(f"the sampler was trained with another prior than {prior}; pass that one as `prior`.")
+            now = "none" if flow.prior is None else f"one of fingerprint {flow.prior.fingerprint}"
+            raise ValueError(
+                f"the sampler was trained with another prior (fingerprint {fingerprint or 'none'}), and here is {now}; "
+                "pass the prior that it was trained with as `prior`."
+            )
         flow._policy.load_state_dict(saved["weights"])
         flow._log_z.load_state_dict(saved["log_z"])
         flow._trained = saved["trained"]

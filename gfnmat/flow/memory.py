@@ -15,7 +15,7 @@ STATES_AT_ONCE = 8192
 
 
 def fingerprints(rows: Tensor) -> Tensor:
-    """A number for each row of integers, `n` int64; different rows have different ones, but for a chance of 2^-64."""
+    """A number for each row of integers, `n` int64; two different rows share one with a chance of about 2^-62."""
     generator = torch.Generator().manual_seed(0)
     factors = torch.randint(-(2**62), 2**62, (rows.shape[1],), generator=generator).to(rows.device) * 2 + 1
     return (rows * factors).sum(1)
@@ -208,12 +208,13 @@ class Memory:
         """Those of some candidates."""
         place, actions = self._place.rows[rows], self._actions.rows[rows]
         length = max(1, int((place >= 0).sum(1).max()))
-        place, actions = place[:, :length], actions[:, :length]
-        used, inverse = place.clamp(min=0).unique(return_inverse=True)
+        place, actions = place[:, :length].clone(), actions[:, :length]
+        decided = place >= 0
+        used, place[decided] = place[decided].unique(return_inverse=True)
         return Sentences(
             states=self._states.rows[used],
             masks=self._masks.rows[used],
             weights=self._weights.rows[used] if self.policy.has_weights else None,
-            place=torch.where(place >= 0, inverse, -1),
+            place=place,
             actions=actions,
         )

@@ -91,7 +91,7 @@ def _answered(
     masks_of_states = environment.offered(states, question)
     masks = masks_of_states if same is None else masks_of_states[same]
     action, n_open = masks.byte().argmax(1) + words.start, masks.sum(1)
-    if bool((n_open == 0).any()):
+    if not bool((n_open > 0).all()):
         raise RuntimeError("a sentence that was begun cannot be finished: the grammar's tables are wrong")
     is_free = n_open > 1
     for trained in (True, False):
@@ -187,9 +187,10 @@ def decided_in(
         here = inside[question[flat[inside]] == number]
         places.append(here)
         parts.append(log_probs[:, row_in_question[flat[here]], actions[here] - words.start])
-    every = torch.zeros(len(parts[0]), len(flat), device=states.device).index_copy(
-        1, torch.cat(places), torch.cat(parts, 1)
-    )
+    n_groups = 1 if condition is None else len(condition)
+    every = torch.zeros(n_groups, len(flat), device=states.device, requires_grad=not parts)
+    if parts:
+        every = every.index_copy(1, torch.cat(places), torch.cat(parts, 1))
     every = every.unflatten(1, sentences.place.shape)
     if not flows:
         return Decided(every, every.new_zeros(0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -60,6 +60,21 @@ class Training:
     log_z_learning_rate: float = 5e-2
     clip: float = 1.0
     least_steps: int = 512
+
+    def __post_init__(self) -> None:
+        shares = {"exploration": self.exploration, "untrained": self.untrained, "even": self.even}
+        for name, share in shares.items():
+            if not 0 <= share <= (0.99 if name == "untrained" else 1):
+                raise ValueError(f"{name} is {share}; it must be a share from 0 to 1, and leave some to the policy.")
+        if self.loss not in (None, *get_args(Loss)):
+            raise ValueError(f"loss is {self.loss!r}; it must be one of {', '.join(get_args(Loss))}.")
+        for name, number in (
+            ("batch_size", self.batch_size),
+            ("conditions", self.conditions),
+            ("steps", self.least_steps),
+        ):
+            if number is not None and number < 1:
+                raise ValueError(f"{name} is {number}; it must be at least 1.")
 
     def sizes(self, trajectories: int) -> tuple[int, int]:
         """Sentences drawn for each step, and learned from again, when so many are drawn in all."""
@@ -145,7 +160,7 @@ class Trainer:
             )
         self.optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.policy.parameters(), max_norm=settings.clip)
+        torch.nn.utils.clip_grad_norm_(self.policy.parameters(), settings.clip, error_if_nonfinite=True)
         self.optimizer.step()
         self.schedule.step()
         return float(loss.detach())

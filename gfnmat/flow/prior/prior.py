@@ -91,7 +91,11 @@ class FormulaPrior:
 
     @torch.no_grad()
     def log_prob(self, counts: Tensor) -> Tensor:
-        """The log-probability of reduced formulas, `n x 118`, `n`; -inf beyond its sizes and elements."""
+        """The log-probability of reduced formulas, `n x 118`, `n`; -inf beyond its sizes and elements.
+
+        Raises:
+            ValueError: a formula is empty, or has a common divisor.
+        """
         device = self.network.numbers.device
         environment = self.space.environment(device=device)
         reading = Reading(self.network, environment)
@@ -124,7 +128,8 @@ class FormulaPrior:
         return Candidates(counts)
 
     def save(self, path: str | Path) -> None:
-        """Writes plain tensors and values; weights as float16."""
+        """Writes plain tensors and values, weights as float16, into a folder that is made if need be."""
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         weights = {name: v.half() if v.is_floating_point() else v for name, v in self.network.state_dict().items()}
         kept = {
             "format": FILE_FORMAT,
@@ -152,7 +157,8 @@ class FormulaPrior:
         if not isinstance(kept, dict) or kept.get("format") != FILE_FORMAT or "provenance" not in kept:
             raise ValueError(f"{path} is not a prior of format {FILE_FORMAT}; train it again with this version.")
         weights = {name: v.float() if v.is_floating_point() else v for name, v in kept["weights"].items()}
-        network = FormulaNetwork(weights["numbers"], weights["properties"], **kept["network"]).to(device)
+        with torch.random.fork_rng(devices=[]):  # its first weights are drawn, and not used
+            network = FormulaNetwork(weights["numbers"], weights["properties"], **kept["network"]).to(device)
         network.load_state_dict(weights)
         return cls(network, Sizes(**kept["sizes"]), kept["provenance"])
 

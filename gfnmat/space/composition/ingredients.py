@@ -13,7 +13,7 @@ from torch import Tensor
 from gfnmat.space.composition.chemistry import ElementTable, OxidationStates, check_symbols, known_elements
 from gfnmat.space.composition.completion import CompletionTables
 from gfnmat.space.composition.counting import CountAutomaton
-from gfnmat.space.composition.patterns import Blanks, Pattern, pattern
+from gfnmat.space.composition.patterns import Blanks, Doping, Pattern, pattern
 
 CHEMISTRIES = ("ionic", "any")
 
@@ -66,6 +66,8 @@ class Ingredients:
             require = tuple(dict.fromkeys([*require, *given.required]))
         chosen, required = check_symbols(elements, "elements"), check_symbols(require, "require")
         forbidden = check_symbols(forbid, "forbid")
+        if isinstance(given, Doping) and (out := sorted(set(given.by) & set(forbidden))):
+            raise ValueError(f"{', '.join(out)} is both in `by` of fix and forbidden; choose one.")
         if clash := sorted(set(required) & set(forbidden)):
             raise ValueError(f"{', '.join(clash)} both required and forbidden; choose one.")
         if missing := sorted(set(required) - set(chosen)):

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from math import gcd
+from math import ceil, gcd
 from typing import Any, Protocol
 
 from gfnmat.space.composition.chemistry import check_symbols
@@ -57,6 +57,8 @@ def pattern(given: str | Mapping[str, Any]) -> Pattern:
             f"fix is {given!r}; it must be a formula with blanks such as 'LiCo?O2', "
             "or a host to dope: {host: SrTiO3, replace: Ti, by: [Nb, Ta], up_to: 0.1}."
         )
+    if isinstance(given["by"], str) or not isinstance(given["by"], Sequence):
+        raise ValueError(f"by is {given['by']!r}; it must be a list of elements, such as [Nb, Ta].")
     return Doping(str(given["host"]), str(given["replace"]), tuple(given["by"]), float(given["up_to"]))
 
 
@@ -126,7 +128,12 @@ class Blanks:
     def n_atoms(self, given: tuple[int, int]) -> tuple[int, int]:
         """What the formula says; where a blank is open, up to what the space admits."""
         known = sum(self.fixed.values()) + sum(self.blanks)
-        return (known, known) if ANY not in self.blanks else (known + self.blanks.count(ANY), max(known, given[1]))
+        if ANY not in self.blanks:
+            return known, known
+        least = known + self.blanks.count(ANY)
+        if given[1] < least:
+            raise ValueError(f"n_atoms goes up to {given[1]}, and {self.formula} has at least {least} atoms.")
+        return max(least, given[0]), given[1]
 
     def automaton(self, elements: Sequence[str], n_atoms: tuple[int, int]) -> CountAutomaton:
         """What is remembered: the blanks that are left (those of any number last), the atoms and their divisor."""
@@ -222,10 +229,10 @@ class Doping:
         """
         if not self._cells(given):
             amounts = self.amounts
-            units = next(units for units in range(1, 10**6) if int(self.up_to * units * amounts[self.replace] + 1e-9))
+            units = ceil(1 / (self.up_to * amounts[self.replace]) - 1e-9)
             raise ValueError(
-                f"n_atoms goes up to {given[1]}, where no atom of {self.replace} in {self.host} can be replaced "
-                f"without exceeding up_to={self.up_to}; that takes {units * sum(amounts.values())} atoms."
+                f"n_atoms goes from {given[0]} to {given[1]}, where no atom of {self.replace} in {self.host} can be "
+                f"replaced without exceeding up_to={self.up_to}; that takes {units * sum(amounts.values())} atoms."
             )
         return given
 

@@ -124,6 +124,9 @@ class CompositionSpace:
         inside = self.admits(candidates)
         if not bool(inside.all()):
             refused = materials[int((~inside).nonzero()[0])]
+            if self.ingredients.chemistry == "any" or self.ingredients.fix is not None:
+                given = "the counts" if self.ingredients.fix is None else self.ingredients.fix.setting
+                raise ValueError(f"{refused} is not in the space: it does not complete {given} as the space admits.")
             raise ValueError(
                 f"{refused} is not in the space: with one oxidation state an element, no neutral choice has every "
                 "anion more electronegative than every cation."

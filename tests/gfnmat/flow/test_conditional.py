@@ -9,7 +9,9 @@ from torch import Tensor
 from gfnmat import Candidates, CompositionSpace, GFlowNet
 from gfnmat.flow.conditions import Condition, Conditioning
 from gfnmat.flow.gflownet import Training
-from gfnmat.flow.memory import Table
+from gfnmat.flow.losses import log_partition_variance, subtrajectory_balance, trajectory_balance
+from gfnmat.flow.memory import Memory, Table
+from gfnmat.flow.rollout import decided_in, written
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +89,98 @@ def test_a_table_numbers_rows_once_each() -> None:
         assert all(tuple(rows[i].tolist()) not in seen for i in new.tolist())
         seen.update(zip(map(tuple, rows.tolist()), numbers.tolist(), strict=True))
         assert len(table) == len(seen)
+
+
+def test_a_space_of_one_member_is_trained_on_without_a_decision() -> None:
+    flow = GFlowNet(CompositionSpace(["Na", "Cl"], (2, 2), (2, 2)), seed=0)
+    flow.fit(lambda candidates: torch.full((len(candidates),), 1.5), trajectories=64)
+    assert flow.log_z == pytest.approx(1.5)
+    assert set(flow.sample(5).formulas) == {"NaCl"}
+
+
+def test_losses_are_what_their_formulas_say() -> None:
+    decided = torch.tensor([[[-1.0, -2.0], [-0.5, 0.0]]])  # one condition, two sentences, the second of one decision
+    log_target, log_z = torch.tensor([[-1.0, 0.25]]), torch.tensor([1.0])
+    gaps = torch.tensor([1 - 3 + 1.0, 1 - 0.5 - 0.25])
+    assert trajectory_balance(decided, log_target, log_z) == pytest.approx(float(gaps.square().mean()))
+    assert log_partition_variance(decided, log_target) == pytest.approx(float(gaps.var(correction=0)))
+    inside = torch.tensor([[True, True], [True, False]])
+    balanced = torch.tensor([[1.0 - 3.0, 1.0 - 0.5]])
+    flows = torch.tensor([[[0.0, -1.0], [0.0, 0.0]]])  # relative to log Z, of the states where decisions are taken
+    assert subtrajectory_balance(decided, balanced, log_z, flows, inside) == pytest.approx(0, abs=1e-6)
+    assert subtrajectory_balance(decided, balanced, log_z, flows + torch.tensor([0.0, 1.0]), inside) > 0.1
+    assert subtrajectory_balance(decided, log_target, log_z, flows, inside) > 0.1
+
+
+def test_what_is_kept_in_memory_is_what_was_learned(space: CompositionSpace) -> None:
+    flow = GFlowNet(space, seed=0)
+    environment, policy = flow.environment, flow._policy
+    decisions = written(environment, policy, 200)
+    memory = Memory(policy, 1)
+    _, new = memory.number(decisions)
+    values = memory.finished[:, :1].float()
+    memory.learn(values, torch.zeros(len(new)))
+
+    def known() -> dict[tuple[int, ...], tuple[float, float]]:
+        rows = torch.arange(len(memory))
+        log_prob = decided_in(memory.sentences(rows), environment, policy, None, False).log_probs[0].sum(-1)
+        names = map(tuple, memory.finished.tolist())
+        return dict(zip(names, zip(memory.values[:, 0].tolist(), log_prob.tolist(), strict=True), strict=True))
+
+    before = known()
+    memory.keep(torch.arange(0, len(memory), 3))
+    after = known()
+    assert len(after) == -(-len(before) // 3)
+    for name, (value, log_prob) in after.items():
+        assert value == before[name][0] == name[0]
+        assert log_prob == pytest.approx(before[name][1], abs=1e-5)
+
+
+def test_a_memory_that_is_full_forgets_and_goes_on_learning(
+    space: CompositionSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Memory, "is_full", property(lambda memory: len(memory) > 60))
+    members, flow = space.enumerate(), GFlowNet(space, seed=0)
+    flow.fit(lambda c: 3 * objectives(c)[:, 0], trajectories=16_000)
+    target = (3 * objectives(members)[:, 0]).double()
+    assert float((flow.log_prob(members).double().exp() - target.softmax(0)).abs().sum() / 2) < 0.1
+
+
+def test_the_next_training_begins_with_what_the_last_one_drew(space: CompositionSpace, tmp_path: Path) -> None:
+    flow, first, second = GFlowNet(space, seed=0), [], []
+    flow.fit(lambda c: first.extend(c.formulas) or torch.zeros(len(c)), trajectories=256)
+    flow.save(tmp_path / "flow.pt")
+    for sampler in (flow, GFlowNet.load(tmp_path / "flow.pt")):
+        second.clear()
+        sampler.fit(lambda c: second.extend(c.formulas) or torch.zeros(len(c)), trajectories=8)
+        assert set(first) <= set(second[: len(first)])
+
+
+def test_untrained_draws_are_what_they_were_before_training(space: CompositionSpace) -> None:
+    flow = GFlowNet(space, seed=0)
+    members = space.enumerate()
+    before = dict(zip(members.formulas, flow.log_prob(members).exp().tolist(), strict=True))
+    flow.fit(lambda c: 20 * objectives(c)[:, 0], trajectories=2048)
+    drawn = flow.sample_untrained(8000).formulas
+    for formula, chance in before.items():
+        assert abs(drawn.count(formula) / 8000 - chance) < 5 * (chance / 8000) ** 0.5 + 1e-3
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        ({"loss": "TB"}, "loss is"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"untrained": 1.0}, "untrained"),
+        ({"even": -1}, "even"),
+    ],
+)
+def test_training_that_cannot_be_says_so(setting: dict, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Training(**setting)
+
+
+@pytest.mark.parametrize("preferences", [(float("nan"), 1.0), (float("inf"), 1.0), (-1.0, 2.0), (0.0, 0.0)])
+def test_preferences_that_are_none_are_refused(preferences: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="preferences are"):
+        Conditioning(2).rows([Condition(preferences, 2.0)])

@@ -136,6 +136,19 @@ def test_what_is_no_prior_or_another_vocabulary_says_so(prior: FormulaPrior, tmp
 def test_formulas_beyond_a_prior_have_no_chance_and_to_a_sampler_hardly_one(prior: FormulaPrior) -> None:
     beyond = Candidates.of(["Li6O", "ZrO2", "NaLiMgO3"])
     assert (prior.log_prob(beyond.counts) == -torch.inf).all()
+    space = CompositionSpace(["Li", "O"], n_elements=(2, 2), n_atoms=(8, 12), chemistry="any")
+    flow = GFlowNet(space, prior=prior)
+    assert (flow.log_prior(space.enumerate()) == -60).all()
+    flow.fit(lambda candidates: torch.zeros(len(candidates)), trajectories=64)
+    assert flow.sample(4).formulas
+
+
+def test_loading_a_prior_leaves_the_random_numbers_of_others_alone() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(3)
+    torch.manual_seed(3)
+    FormulaPrior.load("default")
+    assert torch.equal(torch.rand(3), expected)
 
 
 def test_the_prior_of_the_package_is_small_says_where_it_is_from_and_knows_chemistry() -> None:

@@ -119,6 +119,9 @@ def test_what_a_pattern_does_not_admit_is_not_encoded() -> None:
     assert space.encode(["LiCoNiO2"]).formulas
     with pytest.raises(ValueError, match="not in the space"):
         space.encode(["LiNiO2"])
+    with pytest.raises(ValueError, match="does not complete"):
+        CompositionSpace(["Na", "Mg"], fix="Na?*O2", n_atoms=(4, 8), chemistry="any").encode(["Na2MgO2"])
+    assert min(CompositionSpace(FILLERS, fix="?*O2", n_atoms=(5, 8), chemistry="any").enumerate().counts.sum(1)) >= 5
     other = CompositionSpace(["Li", "Co", "Ni", "O"], n_elements=(3, 4), n_atoms=(3, 9)).encode(["LiCoNi2O4"])
     assert not space.admits(other).any()
 
@@ -141,6 +144,13 @@ def test_what_a_pattern_does_not_admit_is_not_encoded() -> None:
         ({"fix": {"host": "SrTiO3", "replace": "Ti", "by": ["O"], "up_to": 0.1}}, "holds already"),
         ({"fix": {"host": "SrTiO3", "replace": "Ti", "by": [], "up_to": 0.1}}, "by is empty"),
         ({"fix": {"host": "SrTiO3", "replace": "Ti", "by": ["Nb"], "up_to": 1.0}}, "below 1"),
+        ({"fix": {"host": "SrTiO3", "replace": "Ti", "by": "NC", "up_to": 0.5}}, "must be a list"),
+        ({"fix": {"host": "SrTiO3", "replace": "Ti", "by": ["Zr"], "up_to": 1e-7}}, "takes 50000000 atoms"),
+        (
+            {"fix": {"host": "SrTiO3", "replace": "Ti", "by": ["Zr", "Hf"], "up_to": 0.5}, "forbid": ["Hf"]},
+            "choose one",
+        ),
+        ({"fix": "Ba?*O10", "n_atoms": (2, 11)}, "at least 12 atoms"),
         ({"fix": {"host": "notaformula", "replace": "Ti", "by": ["Nb"], "up_to": 0.5}}, "host is"),
     ],
 )
