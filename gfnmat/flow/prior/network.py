@@ -142,11 +142,6 @@ class FormulaNetwork(nn.Module):
         self.norm, self.dropout = nn.LayerNorm(width), Dropout(dropout)
         self.head = nn.Linear(width, n + largest_count + 1)
 
-    @property
-    def n_words(self) -> int:
-        """E + C + 1."""
-        return self.head.out_features
-
     def first_layer(self) -> FirstLayer:
         """The tables of the first layer; work them out once where many states are asked about."""
         element = self.own + self.shared(self.properties)
