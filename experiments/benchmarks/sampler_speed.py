@@ -4,7 +4,7 @@
 
 The space has 52 elements, up to five kinds and 20 atoms; batches of 1,024, one thread and two, medians of eleven; asks
 for idle cores. Trained means drawn, rewarded and learned from: `fit` at its own settings, divided by the sentences
-drawn. The forward passes are timed on the states that were asked about while drawing, step by step: once for each
+drawn. The forward passes are timed on the states that were asked about while drawing, a batch at a time: once for each
 sentence, as a sampler does that knows no better, and once for each distinct state, as this one does.
 """
 
@@ -20,7 +20,7 @@ from machine import describe
 
 from gfnmat import Candidates, CompositionSpace, GFlowNet
 from gfnmat.flow.memory import without_repetition
-from gfnmat.flow.policy import SeededPolicy
+from gfnmat.flow.rollout import written
 from gfnmat.flow.trainer import Training
 
 ELEMENTS = [
@@ -61,20 +61,9 @@ def reward(candidates: Candidates) -> torch.Tensor:
 
 def _passes(flow: GFlowNet) -> tuple[float, float]:
     """Seconds of the policy's forward passes for one batch: for each sentence, and for each distinct state."""
-    asked: list[tuple[torch.Tensor, torch.Tensor]] = []
-    ask = SeededPolicy.next_word
-
-    def recorded(policy, state, masks, exploration=0.0, words=slice(None), condition=None, same=None):  # type: ignore[no-untyped-def]
-        everyone = torch.arange(len(state)) if same is None else same
-        asked.append((state[everyone], masks[everyone]))
-        return ask(policy, state, masks, exploration, words, condition, same)
-
-    SeededPolicy.next_word = recorded  # type: ignore[method-assign]
-    try:
-        flow.sample(BATCH, batch_size=BATCH)
-    finally:
-        SeededPolicy.next_word = ask  # type: ignore[method-assign]
     policy = flow._policy
+    (decisions,) = written(flow.environment, policy, BATCH).asked
+    asked = list(zip(decisions.states.split(BATCH), decisions.masks.split(BATCH), strict=True))
     kinds = [without_repetition(state)[0] for state, _ in asked]
     few = [(state[rows], masks[rows]) for (state, masks), rows in zip(asked, kinds, strict=True)]
 

@@ -31,8 +31,10 @@ class GrammarEnvironment(DiscreteEnv):
         """What a policy sees of states `... x columns`, `... x n_features` float32."""
         raise NotImplementedError
 
-    n_tokens: int = 0
-    """How many tokens there are; 0 where a policy sees features instead."""
+    @property
+    def n_tokens(self) -> int:
+        """How many tokens there are; 0 where a policy sees features instead."""
+        return 0
 
     def tokens(self, state: Tensor) -> Tensor:
         """What a policy sees of states `... x columns` as tokens below `n_tokens`, `... x t`; 0 stands for nothing."""

@@ -173,7 +173,7 @@ class CompositionEnvironment(GrammarEnvironment):
         ).float()
 
     @property
-    def n_tokens(self) -> int:  # type: ignore[override]
+    def n_tokens(self) -> int:
         """How many tokens there are."""
         return 1 + self.n_elements * self.max_atoms + 2 * (self.n_elements + 1) + self.max_elements + self.max_atoms + 2
 

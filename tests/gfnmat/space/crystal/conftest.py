@@ -3,9 +3,7 @@
 import pytest
 
 from gfnmat import Candidates, CrystalSpace, GFlowNet
-from gfnmat.space.structure.wyckoff import load_wyckoff_tables
 
-TABLES = load_wyckoff_tables()
 ELEMENTS = ["Li", "Na", "Mg", "Ti", "Fe", "O", "F", "S", "Cl"]
 
 
