@@ -102,8 +102,10 @@ class ProposerConfig(Value):
         kind: `gflownet`, or `random`: random sentences of the grammar.
         pool: candidates proposed to the selection in each round.
         trajectories: sentences the GFlowNet is trained on in each round.
-        sharpness: how much the sampler prefers good candidates: the log reward spans this much from the worst to
-            the best measured.
+        reward: what the sampler is trained on: the optimistic prediction of the objectives, or the log of their
+            expected improvement on what was measured (of several: of the hypervolume).
+        sharpness: how much the sampler prefers good candidates: the log reward spans this much from what is usual in
+            the space to the best that is known.
         prior: what known materials say, in a space of compositions: `default`, or a prior's file, which is looked for
             beside the campaign file.
         device: where the sampler lives, for example `cpu` or `cuda`.
@@ -113,6 +115,7 @@ class ProposerConfig(Value):
     pool: int = Field(default=1000, ge=1)
     trajectories: int = Field(default=8000, ge=1)
     sharpness: float = Field(default=10.0, gt=0)
+    reward: Literal["upper_confidence_bound", "expected_improvement"] = "upper_confidence_bound"
     prior: str | None = None
     device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?|mps|xpu)$")
 

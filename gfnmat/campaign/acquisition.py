@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from gfnmat.campaign.goals import Goals
-from gfnmat.campaign.reward import Scale
+from gfnmat.campaign.scores import REFERENCE, Scale
 from surrogates import Surrogate
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 N_SAMPLES = 64
 CONFIRMED = 0.5  # share of what a lower rung was asked about that is then asked of the target as well
-REFERENCE = -0.1  # of the hypervolume: a tenth of the measured range below the worst of each objective
 AT_ONCE = 512  # candidates scored in one batch
 SHORTLIST = 96  # candidates scored again after each pick; the others were far from the best at the first
 

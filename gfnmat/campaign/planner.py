@@ -20,7 +20,8 @@ from gfnmat.campaign.features import features_of, identities
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.history import History
 from gfnmat.campaign.records import Choice, RoundRecord, Suggestion
-from gfnmat.campaign.reward import Scale, SurrogateReward, draw_preferences
+from gfnmat.campaign.reward import Span, SurrogateReward
+from gfnmat.campaign.scores import Scale, build_score
 from gfnmat.config import CampaignConfig
 from gfnmat.proposers.proposer import Proposer
 from gfnmat.proposers.random import RandomProposer
@@ -141,12 +142,16 @@ class Planner:
         feasibility = Feasibility.learned(history, reference)
         feasible = history.feasible_at_target()
         scale = Scale.of(self.goals.utilities(history.values(feasible if len(feasible) > 1 else judged)))
+        front = self.goals.utilities(history.values(feasible))
+        score = build_score(self.config.proposer.reward, self.goals, scale, front, seed)
+        known = _features_suggested([m.suggestion for m in judged], like=reference)
+        prediction = surrogate.predict(torch.cat([reference, known]))
         reward = SurrogateReward(
             surrogate=surrogate,
             features=features_of,
             goals=self.goals,
-            scale=scale,
-            preferences=draw_preferences(len(self.goals.problem.objectives), seed),
+            score=score,
+            span=Span.of(score(prediction.mean, prediction.sd)),
             sharpness=self.config.proposer.sharpness,
             screen=self.screens[-1],
             feasibility=feasibility,

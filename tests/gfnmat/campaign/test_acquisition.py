@@ -11,7 +11,7 @@ import surrogates
 from gfnmat.campaign import acquisition
 from gfnmat.campaign.acquisition import Pick, prices, select
 from gfnmat.campaign.goals import Goals
-from gfnmat.campaign.reward import Scale
+from gfnmat.campaign.scores import Scale
 from gfnmat.problem import Budget, Constraint, Fidelity, Objective, Problem
 
 N_FEATURES = 3

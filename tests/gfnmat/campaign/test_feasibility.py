@@ -16,7 +16,8 @@ from gfnmat.campaign.features import features_of
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.history import History
 from gfnmat.campaign.records import Answer, Choice, Measurement, Status, Suggestion
-from gfnmat.campaign.reward import Scale, SurrogateReward, draw_preferences
+from gfnmat.campaign.reward import Span, SurrogateReward
+from gfnmat.campaign.scores import OptimisticScore, Scale, draw_preferences
 from gfnmat.problem import Budget, Fidelity, Objective, Problem
 from gfnmat.space.design_space import DesignSpace
 from surrogates import Prediction
@@ -142,12 +143,13 @@ def test_a_prediction_is_a_probability_and_an_unknown_one_no_doubt() -> None:
 
 def test_the_reward_falls_by_what_speaks_against_an_answer() -> None:
     probabilities = [1.0, 0.5, 0.1, 0.0]
+    scale = Scale(torch.zeros(1).double(), torch.ones(1).double())
     reward = SurrogateReward(
         surrogate=Says([0.5] * 4),  # type: ignore[arg-type]
         features=features_of,
         goals=GOALS,
-        scale=Scale(torch.zeros(1).double(), torch.ones(1).double()),
-        preferences=draw_preferences(1, seed=0),
+        score=OptimisticScore(GOALS, scale, draw_preferences(1, seed=0)),
+        span=Span(0.0, 1.0),
         sharpness=10,
         screen=lambda candidates: torch.ones(len(candidates), dtype=torch.bool),
         feasibility=Feasibility(Says(probabilities)),  # type: ignore[arg-type]

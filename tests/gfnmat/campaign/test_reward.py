@@ -1,18 +1,17 @@
-"""Utilities, constraints and the sampler's reward."""
+"""The sampler's reward."""
 
 import math
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor
 
 from gfnmat import Candidates
 from gfnmat.campaign.feasibility import Feasibility
 from gfnmat.campaign.features import features_of
 from gfnmat.campaign.goals import Goals
-from gfnmat.campaign.reward import REFUSED, Scale, SurrogateReward, draw_preferences
+from gfnmat.campaign.reward import LEAST, MOST, REFUSED, Span, SurrogateReward
+from gfnmat.campaign.scores import OptimisticScore, Scale, draw_preferences
 from gfnmat.problem import Budget, Constraint, Fidelity, Objective, Problem
 from surrogates import Prediction
 
@@ -26,37 +25,6 @@ def goals(objectives: list[Objective], constraints: list[Constraint] | None = No
             budget=Budget(cost=10),
         )
     )
-
-
-def test_utilities_point_to_the_goal() -> None:
-    g = goals(
-        [
-            Objective(property="hardness", goal="maximize"),
-            Objective(property="density", goal="minimize"),
-            Objective(property="gap", goal="target", window=(1.0, 1.5)),
-        ]
-    )
-    values = torch.tensor([[3.0, 2.0, 1.2], [1.0, 4.0, 0.8], [0.0, 0.0, 2.5]])
-    expected = torch.tensor([[3.0, -2.0, 0.0], [1.0, -4.0, -0.2], [0.0, -0.0, -1.0]])
-    assert torch.allclose(g.utilities(values), expected)
-
-
-@given(st.floats(-3, 3), st.floats(0.1, 2), st.floats(-2, 0), st.floats(0, 2))
-def test_the_probability_of_meeting_a_window_is_the_normal_one(mean: float, sd: float, low: float, high: float) -> None:
-    g = goals([Objective(property="x", goal="maximize")], [Constraint(property="x", min=low, max=high)])
-
-    def cdf(value: float) -> float:
-        return 0.5 * (1 + math.erf((value - mean) / sd / math.sqrt(2)))
-
-    found = g.log_probability_of_meeting(
-        torch.tensor([[mean]], dtype=torch.float64), torch.tensor([[sd]], dtype=torch.float64)
-    )
-    assert float(found.exp()) == pytest.approx(max(cdf(high) - cdf(low), 1e-12), abs=1e-9)
-
-
-def test_a_bound_is_met_at_itself_and_not_by_an_unknown_value() -> None:
-    g = goals([Objective(property="x", goal="maximize")], [Constraint(property="x", max=1.0)])
-    assert g.meets_constraints(torch.tensor([[1.0], [1.1], [float("nan")]])).tolist() == [True, False, False]
 
 
 class Fixed:
@@ -77,8 +45,8 @@ def reward(g: Goals, mean: list[list[float]], sd: float = 0.1, admitted: list[bo
         surrogate=Fixed(means, torch.full_like(means, sd)),  # type: ignore[arg-type]
         features=features_of,
         goals=g,
-        scale=scale,
-        preferences=draw_preferences(len(g.problem.objectives), seed=3),
+        score=OptimisticScore(g, scale, draw_preferences(len(g.problem.objectives), seed=3)),
+        span=Span(0.0, 1.0),
         sharpness=10,
         screen=lambda candidates: torch.tensor(admitted or [True] * n),
         feasibility=Feasibility(None),
@@ -110,14 +78,13 @@ def test_what_will_not_meet_a_constraint_or_cannot_be_answered_is_worth_less() -
     assert float(found[3] - found[0]) == pytest.approx(REFUSED)
 
 
-def test_preferences_are_weights_and_follow_from_the_seed() -> None:
-    weights = draw_preferences(3, seed=5)
-    assert torch.allclose(weights.sum(1), torch.ones(len(weights)).double())
-    assert (weights > 0).all()
-    assert torch.equal(weights, draw_preferences(3, seed=5))
-    assert torch.allclose(draw_preferences(1, seed=0), torch.ones(8, 1).double())
+def test_a_span_is_from_the_median_to_the_best_whatever_the_score_s_unit() -> None:
+    scores = torch.tensor([1.0, 2.0, 3.0, 4.0, 9.0])
+    span = Span.of(scores)
+    assert span.normalised(torch.tensor([3.0, 6.0, 9.0])).tolist() == [0.0, 0.5, 1.0]
+    assert span.normalised(torch.tensor([-1e9, 1e9])).tolist() == [LEAST, MOST]
+    assert torch.allclose(Span.of(7 * scores - 20).normalised(7 * scores - 20), span.normalised(scores))
 
 
-def test_an_objective_without_spread_does_not_divide_by_zero() -> None:
-    scale = Scale.of(torch.tensor([[1.0, 2.0], [1.0, 1.0], [1.0, 4.0]]))
-    assert scale.normalised(torch.tensor([[1.0, 3.0]])).tolist() == [[0.0, 0.5]]  # between the median and the best
+def test_scores_that_do_not_differ_have_a_span_all_the_same() -> None:
+    assert Span.of(torch.full((3,), 2.0)).normalised(torch.tensor([2.0, 2.5])).tolist() == [0.0, 0.5]

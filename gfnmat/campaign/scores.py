@@ -1,0 +1,153 @@
+"""What a prediction is worth: one number a candidate, from the means and deviations of its properties."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from gfnmat.campaign.goals import Goals
+
+ScoreKind = Literal["upper_confidence_bound", "expected_improvement"]
+
+OPTIMISM = 1.0  # standard deviations added to a prediction: what is uncertain may be better than it seems
+N_PREFERENCES = 8
+N_SAMPLES = 32  # of the properties of a candidate, for expectations
+SMOOTH = 0.02  # in units of the scale: below this an improvement fades out, and never is nothing
+REFERENCE = -0.1  # of the hypervolume: a tenth of the measured range below the worst of each objective
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The range of the utilities measured so far: 0 is the median, 1 the best of each objective.
+
+    Not the worst: a single bad crystal would make all others alike.
+
+    Attributes:
+        low, high: `objectives`.
+    """
+
+    low: Tensor
+    high: Tensor
+
+    @classmethod
+    def of(cls, utilities: Tensor) -> Scale:
+        """The range of `n x objectives` utilities, n at least 1; an objective without spread gets width 1."""
+        low, high = utilities.quantile(0.5, dim=0), utilities.amax(0)
+        flat = (high - low) < 1e-9
+        return cls(low, torch.where(flat, low + 1.0, high))
+
+    def normalised(self, utilities: Tensor) -> Tensor:
+        """Utilities on the scale from 0 to 1; better than the best is above 1."""
+        return (utilities - self.low) / (self.high - self.low)
+
+
+class Score(Protocol):
+    """Says what candidates are worth by what is predicted of them."""
+
+    def __call__(self, mean: Tensor, sd: Tensor) -> Tensor:
+        """Of means and deviations `n x properties`, `n`."""
+
+
+@dataclass(frozen=True)
+class OptimisticScore:
+    """The upper confidence bound, for several objectives scalarised.
+
+    Each objective's optimistic prediction (up to `OPTIMISM` standard deviations nearer to its goal) is put on the
+    scale of what was measured; the weighted Chebyshev distance to the ideal point scalarises the objectives
+    (Knowles, IEEE Trans. Evol. Comput. 10, 50, 2006), and the best over the preferences counts, so that one sampler
+    covers the front.
+
+    Attributes:
+        goals: the problem's objectives.
+        scale: of the utilities measured so far.
+        preferences: `preferences x objectives` weights, each row summing to 1.
+    """
+
+    goals: Goals
+    scale: Scale
+    preferences: Tensor
+
+    def __call__(self, mean: Tensor, sd: Tensor) -> Tensor:
+        """Of means and deviations `n x properties`, `n`."""
+        normalised = self.scale.normalised(self.goals.optimistic(mean, OPTIMISM * sd))
+        preferences = self.preferences.to(normalised)
+        missed = (1 - normalised)[:, None, :] * preferences[None] * normalised.shape[-1]
+        return (1 - missed.amax(-1)).amax(-1)
+
+
+@dataclass(frozen=True)
+class ImprovementScore:
+    """The log of the expected improvement on what was measured; for several objectives, of the hypervolume.
+
+    The expectation is over quasi-random draws of independent normal properties. Improvements are smoothed with a fat
+    tail, so that the log of one that is out of reach still tells far from near (Ament et al., arXiv:2310.20708).
+
+    Attributes:
+        goals: the problem's objectives.
+        scale: of the utilities measured so far.
+        front: utilities of the feasible measurements, `k x objectives`; k may be 0.
+        seed: fixes the draws.
+    """
+
+    goals: Goals
+    scale: Scale
+    front: Tensor
+    seed: int
+
+    @cached_property
+    def _cells(self) -> tuple[Tensor, Tensor]:
+        """Lower and upper corners of the boxes that no measurement dominates, `cells x objectives`, normalised."""
+        from botorch.utils.multi_objective.box_decompositions.non_dominated import FastNondominatedPartitioning
+
+        n_objectives = self.front.shape[1]
+        known = self.scale.normalised(self.front)
+        if n_objectives == 1:
+            lower = known.amax(0, keepdim=True) if len(known) else known.new_full((1, 1), REFERENCE)
+            return lower, torch.full_like(lower, torch.inf)
+        reference = known.new_full((n_objectives,), REFERENCE)
+        lower, upper = FastNondominatedPartitioning(ref_point=reference, Y=known).hypercell_bounds
+        return lower, upper
+
+    @cached_property
+    def _normal(self) -> Tensor:
+        """Standard normal draws, `N_SAMPLES x properties`."""
+        from botorch.utils.sampling import draw_sobol_normal_samples
+
+        n_properties = len(self.goals.problem.properties)
+        return draw_sobol_normal_samples(n_properties, N_SAMPLES, dtype=torch.float64, seed=self.seed)
+
+    def __call__(self, mean: Tensor, sd: Tensor) -> Tensor:
+        """Of means and deviations `n x properties`, `n`."""
+        from botorch.utils.safe_math import fatplus
+
+        drawn = mean + sd * self._normal.to(mean)[:, None]
+        utilities = self.scale.normalised(self.goals.utilities(drawn))[:, :, None]
+        lower, upper = (corner.to(mean) for corner in self._cells)
+        gained = fatplus(torch.minimum(utilities, upper) - lower, tau=SMOOTH).prod(-1).sum(-1)
+        return gained.mean(0).log()
+
+
+def draw_preferences(n_objectives: int, seed: int) -> Tensor:
+    """Random weights, `preferences x objectives`, uniform over the simplex; all 1 for one objective."""
+    generator = torch.Generator().manual_seed(seed)
+    exponential = torch.empty(N_PREFERENCES, n_objectives, dtype=torch.float64).exponential_(generator=generator)
+    return exponential / exponential.sum(-1, keepdim=True)
+
+
+def build_score(kind: ScoreKind, goals: Goals, scale: Scale, front: Tensor, seed: int) -> Score:
+    """The score of a kind.
+
+    Args:
+        kind: which.
+        goals: objectives and constraints.
+        scale: of the utilities measured so far.
+        front: utilities of the feasible measurements, `k x objectives`.
+        seed: draws the preferences, or fixes the expectations.
+    """
+    if kind == "upper_confidence_bound":
+        return OptimisticScore(goals, scale, draw_preferences(len(goals.problem.objectives), seed))
+    return ImprovementScore(goals, scale, front, seed)
