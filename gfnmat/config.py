@@ -104,8 +104,8 @@ class ProposerConfig(Value):
         trajectories: sentences the GFlowNet is trained on in each round.
         reward: what the sampler is trained on: the optimistic prediction of the objectives, or the log of their
             expected improvement on what was measured (of several: of the hypervolume).
-        sharpness: how much the sampler prefers good candidates: the log reward spans this much from what is usual in
-            the space to the best that is known.
+        sharpness: how much the sampler prefers good candidates: the log reward spans this much from the median to the
+            best of what was measured (for expected improvement, of what was measured and of random candidates).
         prior: what known materials say, in a space of compositions: `default`, or a prior's file, which is looked for
             beside the campaign file.
         device: where the sampler lives, for example `cpu` or `cuda`.

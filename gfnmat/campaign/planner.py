@@ -88,12 +88,11 @@ class Planner:
         learned = None if picks_at_random else self._learn(history, seed, say)
         say("propose")
         proposal = self.proposer.propose(self.config.proposer.pool, learned.reward if learned else None, seed)
-        pool, names = self._pool(proposal.candidates, history, with_known=not picks_at_random)
+        pool, open_pairs = self._open(proposal.candidates, history, only_rung, with_known=not picks_at_random)
+        if not bool(open_pairs.any()):  # a sharp sampler may know nothing but what was measured or is refused
+            others = RandomProposer(self.space).propose(self.config.proposer.pool, None, seed).candidates
+            pool, open_pairs = self._open(others, history, only_rung, with_known=not picks_at_random)
         say("select")
-        pairs = history.open_pairs(names, self._identities_of(history))
-        open_pairs = pairs & torch.stack([screen(pool) for screen in self.screens], dim=1)
-        if only_rung is not None:
-            open_pairs &= torch.arange(open_pairs.shape[1]) == only_rung
         budget = self.config.budget.cost - history.spent
         if not bool(open_pairs.any()):
             choices: tuple[Choice, ...] = ()
@@ -144,20 +143,34 @@ class Planner:
         scale = Scale.of(self.goals.utilities(history.values(feasible if len(feasible) > 1 else judged)))
         front = self.goals.utilities(history.values(feasible))
         score = build_score(self.config.proposer.reward, self.goals, scale, front, seed)
-        known = _features_suggested([m.suggestion for m in judged], like=reference)
-        prediction = surrogate.predict(torch.cat([reference, known]))
+        span = Span()
+        if not score.is_scaled:
+            known = _features_suggested([m.suggestion for m in judged], like=reference)
+            prediction = surrogate.predict(torch.cat([reference, known]))
+            span = Span.of(score(prediction.mean, prediction.sd))
         reward = SurrogateReward(
             surrogate=surrogate,
             features=features_of,
             goals=self.goals,
             score=score,
-            span=Span.of(score(prediction.mean, prediction.sd)),
+            span=span,
             sharpness=self.config.proposer.sharpness,
             screen=self.screens[-1],
             feasibility=feasibility,
         )
         coverage, rank_correlation = _trust(surrogate, target=self.goals.problem.target_rung)
         return Learned(surrogate, feasibility, scale, reward, coverage, rank_correlation)
+
+    def _open(
+        self, proposed: Candidates, history: History, only_rung: int | None, with_known: bool
+    ) -> tuple[Candidates, Tensor]:
+        """The pool, and which pairs of its candidates and rungs may be picked, `pool x rungs` booleans."""
+        pool, names = self._pool(proposed, history, with_known)
+        pairs = history.open_pairs(names, self._identities_of(history))
+        open_pairs = pairs & torch.stack([screen(pool) for screen in self.screens], dim=1)
+        if only_rung is not None:
+            open_pairs &= torch.arange(open_pairs.shape[1]) == only_rung
+        return pool, open_pairs
 
     def _pool(self, proposed: Candidates, history: History, with_known: bool) -> tuple[Candidates, list[str]]:
         """What the oracles can answer of the proposals and of what was measured, and the identity of each."""

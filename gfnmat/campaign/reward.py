@@ -26,8 +26,8 @@ class Span:
         low, high: scores; high is above low.
     """
 
-    low: float
-    high: float
+    low: float = 0.0
+    high: float = 1.0
 
     @classmethod
     def of(cls, scores: Tensor) -> Span:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -46,7 +46,13 @@ class Scale:
 
 
 class Score(Protocol):
-    """Says what candidates are worth by what is predicted of them."""
+    """Says what candidates are worth by what is predicted of them.
+
+    Attributes:
+        is_scaled: whether 0 is the median and 1 the best of what was measured; else the range is to be found.
+    """
+
+    is_scaled: ClassVar[bool]
 
     def __call__(self, mean: Tensor, sd: Tensor) -> Tensor:
         """Of means and deviations `n x properties`, `n`."""
@@ -66,6 +72,8 @@ class OptimisticScore:
         scale: of the utilities measured so far.
         preferences: `preferences x objectives` weights, each row summing to 1.
     """
+
+    is_scaled: ClassVar[bool] = True
 
     goals: Goals
     scale: Scale
@@ -92,6 +100,8 @@ class ImprovementScore:
         front: utilities of the feasible measurements, `k x objectives`; k may be 0.
         seed: fixes the draws.
     """
+
+    is_scaled: ClassVar[bool] = False
 
     goals: Goals
     scale: Scale

@@ -12,10 +12,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from gfnmat import Campaign
+from gfnmat import Campaign, Candidates
 from gfnmat.campaign.evaluation import EvaluationError
 from gfnmat.campaign.store import StoreError
 from gfnmat.config import ConfigError
+from gfnmat.proposers.gflownet import GFlowNetProposer
+from gfnmat.proposers.proposer import Proposal
 
 Opener = Callable[..., Campaign]
 
@@ -393,3 +395,21 @@ def test_an_ask_without_any_knowledge_gives_no_more_than_was_asked_for(open_camp
     first = open_campaign().ask(3)
     assert len(first) == 3
     assert set(first.fidelity) == {"real"}
+
+
+def test_a_sampler_that_repeats_what_is_known_does_not_end_the_campaign(
+    open_campaign: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    same = Proposal(Candidates.of(["AlN", "MgO", "TiO2"]), distinct=1.0)
+    monkeypatch.setattr(GFlowNetProposer, "propose", lambda self, n, log_reward, seed: same)
+    campaign = open_campaign(budget={"cost": 12})
+    assert "does not pay" in campaign.run()
+    assert campaign.status().spent > 11
+
+
+@pytest.mark.parametrize("reward", ["upper_confidence_bound", "expected_improvement"])
+def test_a_campaign_may_name_what_its_sampler_is_trained_on(open_campaign: Opener, reward: str) -> None:
+    settings = {"pool": 50, "trajectories": 320, "reward": reward}
+    campaign = open_campaign(proposer=settings, budget={"cost": 8, "rounds": 2})
+    campaign.run()
+    assert campaign.rounds()["log_z"].iloc[-1] > 0

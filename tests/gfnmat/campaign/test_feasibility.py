@@ -149,7 +149,7 @@ def test_the_reward_falls_by_what_speaks_against_an_answer() -> None:
         features=features_of,
         goals=GOALS,
         score=OptimisticScore(GOALS, scale, draw_preferences(1, seed=0)),
-        span=Span(0.0, 1.0),
+        span=Span(),
         sharpness=10,
         screen=lambda candidates: torch.ones(len(candidates), dtype=torch.bool),
         feasibility=Feasibility(Says(probabilities)),  # type: ignore[arg-type]

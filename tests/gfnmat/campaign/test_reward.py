@@ -46,7 +46,7 @@ def reward(g: Goals, mean: list[list[float]], sd: float = 0.1, admitted: list[bo
         features=features_of,
         goals=g,
         score=OptimisticScore(g, scale, draw_preferences(len(g.problem.objectives), seed=3)),
-        span=Span(0.0, 1.0),
+        span=Span(),
         sharpness=10,
         screen=lambda candidates: torch.tensor(admitted or [True] * n),
         feasibility=Feasibility(None),
