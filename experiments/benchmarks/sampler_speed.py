@@ -61,16 +61,19 @@ def reward(candidates: Candidates) -> torch.Tensor:
 
 def _passes(flow: GFlowNet) -> tuple[float, float]:
     """Seconds of the policy's forward passes for one batch: for each sentence, and for each distinct state."""
-    policy = flow._policy
-    (decisions,) = written(flow.environment, policy, BATCH).asked
-    asked = list(zip(decisions.states.split(BATCH), decisions.masks.split(BATCH), strict=True))
-    kinds = [without_repetition(state)[0] for state, _ in asked]
-    few = [(state[rows], masks[rows]) for (state, masks), rows in zip(asked, kinds, strict=True)]
+    environment, policy = flow.environment, flow._policy
+    asked = [
+        (states, masks, environment.words_of(part.question))
+        for part in written(environment, policy, BATCH).asked
+        for states, masks in zip(part.states.split(BATCH), part.masks.split(BATCH), strict=True)
+    ]
+    kinds = [without_repetition(states)[0] for states, _, _ in asked]
+    few = [(states[rows], masks[rows], words) for (states, masks, words), rows in zip(asked, kinds, strict=True)]
 
     @torch.no_grad()
-    def passes(questions: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
-        for state, masks in questions:
-            policy.next_word(state, masks)
+    def passes(questions: list[tuple[torch.Tensor, torch.Tensor, slice]]) -> None:
+        for states, masks, words in questions:
+            policy.next_word(states, masks, words=words)
 
     return _seconds(lambda: passes(asked)), _seconds(lambda: passes(few))
 

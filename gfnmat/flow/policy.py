@@ -81,35 +81,29 @@ class SeededPolicy(DiscretePolicyEstimator):
         exploration: float = 0.0,
         words: slice = slice(None),
         condition: Tensor | None = None,
-        same: Tensor | None = None,
+        row: Tensor | None = None,
     ) -> Tensor:
-        """Log-probabilities of the next words, `n x words`: the logits and the environment's weights, where open.
+        """Log-probabilities of the next words, `m x words`: the logits and the environment's weights, where open.
 
         Args:
             state: `m x columns`.
             masks: which words are open, `m x words`.
             exploration: share of the probability that is spread evenly over the open words.
             words: the part of the actions that can be open here.
-            condition: described by numbers, `n x c`.
-            same: which of the states each of n sentences is in, `n`; None where each state is one sentence's.
+            condition: described by numbers, `n x c`; the log-probabilities are then `n x words`.
+            row: which of the states each condition is for, `n`; None for one condition a state.
         """
         shared = self.network.shared(self.environment.seen(state))
         weights = self.weights(state, words)
-        if condition is None:
-            log_probs = self.log_probs(self.network.logits(shared, words), weights, masks, exploration)
-            return log_probs if same is None else log_probs[same]
-        if same is not None:
-            shared, masks = shared[same], masks[same]
-            weights = weights[same] if weights.ndim else weights
+        if condition is not None and row is not None:
+            shared, masks = shared[row], masks[row]
+            weights = weights[row] if weights.ndim else weights
         return self.log_probs(self.network.logits(shared, words, condition), weights, masks, exploration)
 
-    def untrained_next_word(
-        self, state: Tensor, masks: Tensor, words: slice = slice(None), same: Tensor | None = None
-    ) -> Tensor:
-        """What `next_word` gave before any training: what the environment's weights say, `n x words`."""
+    def untrained_next_word(self, state: Tensor, masks: Tensor, words: slice = slice(None)) -> Tensor:
+        """What `next_word` gave before any training: what the environment's weights say, `m x words`."""
         nothing = torch.zeros(masks.shape, device=masks.device)
-        log_probs = self.log_probs(nothing, self.weights(state, words), masks, 0.0)
-        return log_probs if same is None else log_probs[same]
+        return self.log_probs(nothing, self.weights(state, words), masks, 0.0)
 
     @staticmethod
     def log_probs(logits: Tensor, weights: Tensor, masks: Tensor, exploration: float = 0.0) -> Tensor:
@@ -121,14 +115,20 @@ class SeededPolicy(DiscretePolicyEstimator):
         mixed = (1 - exploration) * log_probs.exp() + exploration * evenly
         return torch.where(masks, mixed.log(), -torch.inf)
 
-    def drawn(self, log_probs: Tensor) -> Tensor:
-        """Words drawn from `n x actions` log-probabilities, `n`, by inversion of the distribution function."""
+    def drawn(self, log_probs: Tensor, row: Tensor | None = None) -> Tensor:
+        """Words drawn from `m x words` log-probabilities, `n`, by inversion of the distribution function.
+
+        Args:
+            log_probs: of the words.
+            row: whose word each of the n is; None for one from each.
+        """
         reached = log_probs.exp().cumsum(-1)
-        height = torch.empty(len(reached), 1, dtype=reached.dtype, device=reached.device)
-        height.uniform_(generator=self.generator).mul_(reached[:, -1:])
-        word = (reached <= height).sum(-1)
-        likeliest = log_probs.argmax(-1)  # where rounding leaves nothing above the height
-        return torch.where(word < reached.shape[-1], word, likeliest)
+        reached = reached if row is None else reached[row]
+        height = torch.rand(len(reached), 1, generator=self.generator, dtype=reached.dtype, device=reached.device)
+        total = reached[:, -1:].contiguous()
+        word = torch.searchsorted(reached, height * total, right=True)
+        last = torch.searchsorted(reached, total)  # where rounding leaves nothing above the height
+        return torch.minimum(word, last).squeeze(1)
 
     def to_probability_distribution(
         self, states: DiscreteStates, module_output: Tensor, epsilon: float = 0.0, **kwargs: Any

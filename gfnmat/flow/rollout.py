@@ -46,30 +46,34 @@ def written(
     waiting = torch.ones(n, dtype=torch.bool, device=state.device)
     end = environment.n_actions - 1
     record: list[Asked] = []
-    while len(rows := waiting.nonzero().squeeze(-1)):
-        kind = environment.question(state[rows])
+    while n_waiting := len(rows := waiting.nonzero().squeeze(-1)):
+        kind = environment.question(state)[rows]
         question = int(kind.min())
         rows = rows[kind == question]
         asked = state[rows]
         while len(rows):  # those whose next word answers the same question
             told = None if condition is None else condition[rows]
             trained = rows < n - n_untrained
-            masks, action = _answered(environment, policy, question, asked, exploration, told, trained)
+            masks, same, action = _answered(environment, policy, question, asked, exploration, told, trained)
             if recorded:
-                free = (masks.sum(1) > 1).nonzero().squeeze(-1)
-                record.append(Asked(question, rows[free], asked[free], masks[free], action[free]))
+                free = (masks.sum(1) > 1)[same].nonzero().squeeze(-1)
+                record.append(Asked(question, rows[free], asked[free], masks[same[free]], action[free]))
             goes_on = action != end
             if not bool(goes_on.all()):
                 ended = rows[~goes_on]
                 waiting[ended], state[ended] = False, asked[~goes_on]
+                n_waiting -= len(ended)
                 rows, asked, action = rows[goes_on], asked[goes_on], action[goes_on]
                 if not len(rows):
                     break
             asked = environment.written(asked, action, question)
-            same = environment.question(asked) == question
-            if not bool(same.all()):
-                state[rows[~same]] = asked[~same]
-                rows, asked = rows[same], asked[same]
+            kind = environment.question(asked)
+            if len(rows) == n_waiting:  # no other waits for these, so that they may go on to what comes next
+                question = int(kind.min())
+            stays = kind == question
+            if not bool(stays.all()):
+                state[rows[~stays]] = asked[~stays]
+                rows, asked = rows[stays], asked[stays]
     return Decisions.of(record, state)
 
 
@@ -81,31 +85,43 @@ def _answered(
     exploration: float,
     condition: Tensor | None,
     is_trained: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """Which words were open, `n x words`, and the one that was chosen, `n`, in states of one question."""
-    words = environment.words_of(question)
-    states, same = asked, None
-    if environment.repeats(question):
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Chooses the next words of n sentences that are asked the same question.
+
+    Returns:
+        Which words are open in the m states that differ, `m x words`; which of these each sentence is in, `n`; and the
+        word that was chosen, `n`.
+    """
+    words, repeats = environment.words_of(question), environment.repeats(question)
+    if repeats:
         kinds, same = without_repetition(asked)
         states = asked[kinds]
-    masks_of_states = environment.offered(states, question)
-    masks = masks_of_states if same is None else masks_of_states[same]
-    action, n_open = masks.byte().argmax(1) + words.start, masks.sum(1)
+    else:
+        states, same = asked, torch.arange(len(asked), device=asked.device)
+    masks = environment.offered(states, question)
+    n_open = masks.sum(1)
     if not bool((n_open > 0).all()):
         raise RuntimeError("a sentence that was begun cannot be finished: the grammar's tables are wrong")
-    is_free = n_open > 1
+    is_forced = n_open == 1
+    action = torch.zeros_like(n_open)
+    action[is_forced] = masks[is_forced].byte().argmax(1) + words.start
+    action, is_free = action[same], ~is_forced[same]
     for trained in (True, False):
         part = (is_free & (is_trained == trained)).nonzero().squeeze(-1)
         if not len(part):
             continue
-        used, place = (part, None) if same is None else same[part].unique(return_inverse=True)
-        if trained:
-            told = None if condition is None else condition[part]
-            log_probs = policy.next_word(states[used], masks_of_states[used], exploration, words, told, place)
+        row = same[part]
+        used = torch.zeros_like(is_forced).index_fill(0, row, True)
+        row = (used.cumsum(0) - 1)[row]  # among those that are used
+        if not trained:
+            log_probs = policy.untrained_next_word(states[used], masks[used], words)
+        elif condition is None:
+            log_probs = policy.next_word(states[used], masks[used], exploration, words)
         else:
-            log_probs = policy.untrained_next_word(states[used], masks_of_states[used], words, place)
-        action[part] = policy.drawn(log_probs) + words.start
-    return masks, action
+            log_probs = policy.next_word(states[used], masks[used], exploration, words, condition[part], row)
+            row = torch.arange(len(part), device=row.device)
+        action[part] = policy.drawn(log_probs, row) + words.start
+    return masks, same, action
 
 
 def log_prob_of(

@@ -15,33 +15,41 @@ LARGEST_CHARGE = 61
 PURE_ELEMENT = 1 << 62
 NEUTRAL = 1
 _CHARGES = PURE_ELEMENT - 1
+BEYOND = LARGEST_CHARGE + 1  # a shift that leaves nothing
 
 
-def add_charge(charges: Tensor, amount: Tensor) -> Tensor:
-    """The total charges after `amount` (not negative) is added to each; what outgrows the bits is dropped."""
-    shifted = ((charges & _CHARGES) << amount.clamp(max=LARGEST_CHARGE)) & _CHARGES
-    return torch.where(amount > LARGEST_CHARGE, 0, shifted)
-
-
-def take_charge(charges: Tensor, amount: Tensor) -> Tensor:
-    """The total charges after `amount` (not negative) is taken from each; what falls below zero is dropped."""
-    shifted = (charges & _CHARGES) >> amount.clamp(max=LARGEST_CHARGE)
-    return torch.where(amount > LARGEST_CHARGE, 0, shifted)
-
-
-def union_over_states(
-    shift: Callable[[Tensor, Tensor], Tensor], charges: Tensor, states: Tensor, count: Tensor | int
-) -> Tensor:
-    """The union, over an element's oxidation states, of `shift` by count times the state.
+def charge_shifts(states: Tensor, count: Tensor | int) -> Tensor:
+    """By how many bits atoms shift the charges: the magnitude of a state times the count, for each state.
 
     Args:
-        shift: `add_charge` or `take_charge`.
-        charges: sets of charges, of any shape.
-        states: magnitudes of the oxidation states in the last dimension, -1 where there is none; the other
-            dimensions broadcast with `charges`.
-        count: atoms of the element, broadcasting with `charges`.
+        states: magnitudes of oxidation states, -1 where there is none.
+        count: atoms of the element, broadcasting with `states`.
+
+    Returns:
+        Of the shape that they broadcast to; `BEYOND` where there is no state, or more than the bits hold.
     """
-    union = torch.zeros((), dtype=torch.int64, device=charges.device)
-    for state in states.unbind(-1):
-        union = union | torch.where(state >= 0, shift(charges, state.clamp(min=0) * count), 0)
-    return union
+    return torch.where(states >= 0, states * count, BEYOND).clamp(max=BEYOND)
+
+
+def add_charge(charges: Tensor, shift: Tensor) -> Tensor:
+    """The total charges after `shift` (0 to `BEYOND`) is added to each; what outgrows the bits is dropped."""
+    return ((charges & _CHARGES) << shift) & _CHARGES
+
+
+def take_charge(charges: Tensor, shift: Tensor) -> Tensor:
+    """The total charges after `shift` (0 to `BEYOND`) is taken from each; what falls below zero is dropped."""
+    return (charges & _CHARGES) >> shift
+
+
+def union_over_states(move: Callable[[Tensor, Tensor], Tensor], charges: Tensor, shifts: Tensor) -> Tensor:
+    """The union, over an element's oxidation states, of what charges become.
+
+    Args:
+        move: `add_charge` or `take_charge`.
+        charges: sets of charges, of any shape.
+        shifts: from `charge_shifts`, states in the last dimension; the other dimensions broadcast with `charges`.
+    """
+    first, *others = (move(charges, shift) for shift in shifts.unbind(-1))
+    for other in others:
+        first = first | other
+    return first

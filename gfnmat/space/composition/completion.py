@@ -18,6 +18,7 @@ from gfnmat.space.composition.charge_bits import (
     NEUTRAL,
     PURE_ELEMENT,
     add_charge,
+    charge_shifts,
     take_charge,
     union_over_states,
 )
@@ -29,14 +30,13 @@ from gfnmat.space.composition.counting import CountAutomaton
 class CompletionTables:
     """Bitsets of charges from which a completion exists, by node of the counts' automaton.
 
-    With E elements:
+    With E elements, and N the largest number of atoms:
 
     Attributes:
         as_cation: charges from which the element may be added next as a cation, `nodes x E`.
         as_anion: the same as an anion.
-        after_cation: charges that can be completed at the node once the element, a cation, was added last,
-            `(nodes+1) x E`; the last row, to which -1 points, is empty.
-        after_anion: the same for an anion.
+        as_cations: the same with each count from 1 on, `nodes x E x N`.
+        as_anions: the same as an anion.
         may_follow: whether an element may follow another (row; the first row is the empty formula) in the order
             of the grammar without leaving out a required one, `(E+1) x E`.
         anion_may_follow: `may_follow` where the electronegativity strictly rises: the step from the last cation
@@ -46,8 +46,8 @@ class CompletionTables:
 
     as_cation: Tensor
     as_anion: Tensor
-    after_cation: Tensor
-    after_anion: Tensor
+    as_cations: Tensor
+    as_anions: Tensor
     may_follow: Tensor
     anion_may_follow: Tensor
     may_end: Tensor
@@ -80,6 +80,8 @@ class CompletionTables:
         _check_charges_fit(table, counts.max_atoms)
         n_elements = len(table.symbols)
         as_cation, as_anion = (torch.zeros(len(counts), n_elements, dtype=torch.int64) for _ in range(2))
+        as_cations, as_anions = (torch.zeros(*as_cation.shape, counts.max_atoms, dtype=torch.int64) for _ in range(2))
+        # charges that can be completed once the element was added last; the last row is of nodes that are none
         after_cation, after_anion = (torch.zeros(len(counts) + 1, n_elements, dtype=torch.int64) for _ in range(2))
         may_follow, anion_may_follow, may_end = _order(table, required)
         neutral_cations = NEUTRAL if (table.cation_charges == 0).any() else 0
@@ -92,10 +94,12 @@ class CompletionTables:
             for count in range(1, counts.max_atoms + 1):
                 following = counts.reached[level, :, count], columns
                 cation_next, anion_next = after_cation[following], after_anion[following]
-                cation |= union_over_states(take_charge, cation_next, table.cation_charges, count)
-                anion |= union_over_states(add_charge, anion_next, table.anion_charges, count)
+                one = union_over_states(take_charge, cation_next, charge_shifts(table.cation_charges, count))
                 if k == 0:
-                    cation |= torch.where(cation_next & PURE_ELEMENT != 0, NEUTRAL, 0)
+                    one |= torch.where(cation_next & PURE_ELEMENT != 0, NEUTRAL, 0)
+                other = union_over_states(add_charge, anion_next, charge_shifts(table.anion_charges, count))
+                as_cations[level, :, count - 1], as_anions[level, :, count - 1] = one, other
+                cation, anion = cation | one, anion | other
             as_cation[level], as_anion[level] = cation, anion
             then_cation = _union_of_followers(cation, may_follow) | _union_of_followers(anion, anion_may_follow)
             then_anion = _union_of_followers(anion, may_follow)
@@ -105,7 +109,7 @@ class CompletionTables:
             if k == 1 and pure_elements:
                 then_cation |= torch.where(ends, PURE_ELEMENT, 0)
             after_cation[:-1][level], after_anion[:-1][level] = then_cation, then_anion
-        return cls(as_cation, as_anion, after_cation, after_anion, may_follow, anion_may_follow, may_end)
+        return cls(as_cation, as_anion, as_cations, as_anions, may_follow, anion_may_follow, may_end)
 
 
 def _check_charges_fit(table: ElementTable, n_atoms: int) -> None:

@@ -6,13 +6,21 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from gfnmat.space.composition.charge_bits import NEUTRAL, PURE_ELEMENT, add_charge, take_charge, union_over_states
+from gfnmat.space.composition.charge_bits import (
+    NEUTRAL,
+    PURE_ELEMENT,
+    add_charge,
+    charge_shifts,
+    take_charge,
+    union_over_states,
+)
 from gfnmat.space.composition.chemistry import ElementTable
 from gfnmat.space.composition.completion import CompletionTables
 from gfnmat.space.composition.counting import CountAutomaton
 from gfnmat.space.environment import GrammarEnvironment
 
 N_COLUMNS = 7  # of a state after the counts
+ELEMENT, COUNT = range(2)  # the questions
 
 
 class CompositionEnvironment(GrammarEnvironment):
@@ -41,10 +49,10 @@ class CompositionEnvironment(GrammarEnvironment):
         self.reached = counts.reached.to(device).expand(-1, self.n_elements, -1)
         self.counts_may_end = counts.may_end.to(device)
         self.tables = tables.to(device)
-        self.cation_charges = table.cation_charges.to(device)
-        self.anion_charges = table.anion_charges.to(device)
+        counted = torch.arange(self.max_atoms + 1)[:, None]
+        self.cation_shifts = charge_shifts(table.cation_charges[:, None], counted).to(device)  # E x (N+1) x states
+        self.anion_shifts = charge_shifts(table.anion_charges[:, None], counted).to(device)
         self.numbers = table.numbers
-        self.counts_offered = torch.arange(1, self.max_atoms + 1, device=device)
         e = self.n_elements
         self.PENDING, self.LAST, self.NODE, self.ELEMENTS, self.ATOMS, self.CATIONS, self.ANIONS = range(
             e, e + N_COLUMNS
@@ -64,73 +72,62 @@ class CompositionEnvironment(GrammarEnvironment):
         return 2 * self.max_elements + 1
 
     def question(self, state: Tensor) -> Tensor:
-        """One question for all: -1 for the sink, which torchgfn fills with a large negative number, else 0."""
-        return (state[:, self.ELEMENTS] >= 0).long() - 1
+        """`COUNT` where an element waits for its count, else `ELEMENT`; -1 for the sink, `n`."""
+        waits = (state[:, self.PENDING] > 0).long()
+        return torch.where(state[:, self.ELEMENTS] >= 0, waits, -1)
 
     def words_of(self, question: int) -> slice:
-        """All actions."""
-        return slice(0, self.n_actions)
+        """The counts, or all actions: the next element, or the end."""
+        return slice(self.n_elements, self.n_actions - 1) if question == COUNT else slice(0, self.n_actions)
 
-    def offered(self, state: Tensor, question: int = 0) -> Tensor:
-        """Which actions lead to a formula that can be finished, `n x actions` for states `n x columns`."""
+    def offered(self, state: Tensor, question: int) -> Tensor:
+        """Which words lead to a formula that can be finished, `n x words` for states `n x columns` of the question."""
+        return self._counts_offered(state) if question == COUNT else self._elements_offered(state)
+
+    def _elements_offered(self, state: Tensor) -> Tensor:
+        tables, node, last = self.tables, state[:, self.NODE], state[:, self.LAST]
+        cations, anions = state[:, self.CATIONS, None], state[:, self.ANIONS, None]
+        takers = torch.where(tables.anion_may_follow[last], cations | anions, anions)
+        fits = (cations & tables.as_cation[node]) | (takers & tables.as_anion[node])
         mask = torch.zeros(len(state), self.n_actions, dtype=torch.bool, device=state.device)
-        waits = state[:, self.PENDING] > 0
-        mask[~waits] = self._masks_before_element(state[~waits])
-        mask[waits, self.n_elements : -1] = self._masks_before_count(state[waits])
+        mask[:, : self.n_elements] = (fits != 0) & tables.may_follow[last]
+        neutral = ((cations & (NEUTRAL | PURE_ELEMENT)) | (anions & NEUTRAL)).squeeze(1) != 0
+        mask[:, -1] = neutral & self.counts_may_end[node] & tables.may_end[last]
         return mask
 
-    def _masks_before_element(self, state: Tensor) -> Tensor:
-        node, last = state[:, self.NODE], state[:, self.LAST]
+    def _counts_offered(self, state: Tensor) -> Tensor:
+        place = state[:, self.NODE], state[:, self.PENDING] - 1
+        cations, takers = self._takers(state)
+        return ((cations & self.tables.as_cations[place]) | (takers & self.tables.as_anions[place])) != 0
+
+    def _takers(self, state: Tensor) -> tuple[Tensor, Tensor]:
+        """The charges, `n x 1`, to which the pending element may be added as a cation, and as an anion."""
         cations, anions = state[:, self.CATIONS, None], state[:, self.ANIONS, None]
-        follow, follow_as_anion = self.tables.may_follow[last], self.tables.anion_may_follow[last]
-        takers = torch.where(follow_as_anion, cations | anions, anions)
-        fits = (cations & self.tables.as_cation[node]) | (takers & self.tables.as_anion[node])
-        elements = (fits != 0) & follow
-        counts = torch.zeros(len(state), self.max_atoms, dtype=torch.bool, device=state.device)
-        return torch.cat([elements, counts, self._may_end(state)[:, None]], dim=1)
+        opens = self.tables.anion_may_follow[state[:, self.LAST], state[:, self.PENDING] - 1][:, None]
+        return cations, torch.where(opens, cations | anions, anions)
 
-    def _may_end(self, state: Tensor) -> Tensor:
-        neutral = ((state[:, self.CATIONS] & (NEUTRAL | PURE_ELEMENT)) | (state[:, self.ANIONS] & NEUTRAL)) != 0
-        return neutral & self.counts_may_end[state[:, self.NODE]] & self.tables.may_end[state[:, self.LAST]]
-
-    def _masks_before_count(self, state: Tensor) -> Tensor:
-        cations, anions = self._charges_after(state, self.counts_offered[None, :])
-        element = state[:, self.PENDING] - 1
-        reached = self.reached[state[:, self.NODE], element, 1:], element[:, None]
-        return ((cations & self.tables.after_cation[reached]) | (anions & self.tables.after_anion[reached])) != 0
-
-    def _charges_after(self, state: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
-        """The charge bitsets (of both phases) once the pending element has `count` (`n x options`) atoms."""
-        element = state[:, self.PENDING] - 1
-        cations, anions = state[:, self.CATIONS, None], state[:, self.ANIONS, None]
-        opens = self.tables.anion_may_follow[state[:, self.LAST], element][:, None]
-        takers = torch.where(opens, cations | anions, anions)
-        first = state[:, self.ELEMENTS, None] == 0
-        after_cation = union_over_states(add_charge, cations, self.cation_charges[element][:, None], count)
-        after_anion = union_over_states(take_charge, takers, self.anion_charges[element][:, None], count)
-        return torch.where(first, after_cation | PURE_ELEMENT, after_cation), after_anion
-
-    def written(self, state: Tensor, action: Tensor, question: int = 0) -> Tensor:
-        """States `n x columns` with one word more, an element or a count, `n`."""
-        state = state.clone()
-        names = action < self.n_elements
-        state[:, self.PENDING] = torch.where(names, action + 1, state[:, self.PENDING])
-        given = (~names).nonzero().squeeze(-1)
-        state[given] = self._with_count(state[given], action[given] - self.n_elements + 1)
-        return state
+    def written(self, state: Tensor, action: Tensor, question: int) -> Tensor:
+        """States `n x columns` of the question with one word more, an element or a count, `n`."""
+        if question == COUNT:
+            return self._with_count(state, action - self.n_elements + 1)
+        following = state.clone()
+        following[:, self.PENDING] = action + 1
+        return following
 
     def _with_count(self, state: Tensor, count: Tensor) -> Tensor:
-        state = state.clone()
         pending = state[:, self.PENDING]
-        cations, anions = self._charges_after(state, count[:, None])
-        state.scatter_(1, (pending - 1)[:, None], count[:, None])
-        state[:, self.CATIONS], state[:, self.ANIONS] = cations[:, 0], anions[:, 0]
-        state[:, self.ELEMENTS] += 1
-        state[:, self.ATOMS] += count
-        state[:, self.NODE] = self.reached[state[:, self.NODE], pending - 1, count]
-        state[:, self.LAST] = pending
-        state[:, self.PENDING] = 0
-        return state
+        place = (pending - 1, count)
+        cations, takers = (charges.squeeze(1) for charges in self._takers(state))
+        pure = torch.where(state[:, self.ELEMENTS] == 0, PURE_ELEMENT, 0)
+        following = state.scatter(1, (pending - 1)[:, None], count[:, None])
+        following[:, self.CATIONS] = union_over_states(add_charge, cations, self.cation_shifts[place]) | pure
+        following[:, self.ANIONS] = union_over_states(take_charge, takers, self.anion_shifts[place])
+        following[:, self.ELEMENTS] += 1
+        following[:, self.ATOMS] += count
+        following[:, self.NODE] = self.reached[state[:, self.NODE], pending - 1, count]
+        following[:, self.LAST] = pending
+        following[:, self.PENDING] = 0
+        return following
 
     def sentences(self, counts: Tensor) -> Tensor:
         """The actions that write each formula, the end included, `n x max_length` padded with -1.

@@ -43,7 +43,7 @@ class CrystalOffers:
         return torch.ones(len(state), 1, dtype=torch.bool, device=state.device)
 
     def _offered_composition(self, state: Tensor) -> Tensor:
-        return self.grammar.composition.offered(state[:, : self.grammar.composition.s0.shape[0]])
+        return self.grammar.composition.forward_masks(state[:, : self.grammar.composition.s0.shape[0]])
 
     def _offered_groups(self, state: Tensor) -> Tensor:
         c = self.grammar.columns

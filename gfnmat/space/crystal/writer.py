@@ -48,7 +48,7 @@ class CrystalWriter:
         c, width = self.grammar.columns, self.grammar.composition.s0.shape[0]
         ends = action == self.grammar.words.group - 1
         goes_on = (~ends).nonzero().squeeze(-1)
-        state[goes_on, :width] = self.grammar.composition.written(state[goes_on, :width], action[goes_on])
+        state[goes_on, :width] = self.grammar.composition.advanced(state[goes_on, :width], action[goes_on])
         rows = ends.nonzero().squeeze(-1)
         counts = state[rows, : self.grammar.composition.n_elements]
         present = counts > 0
