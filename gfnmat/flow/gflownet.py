@@ -27,7 +27,7 @@ from gfnmat.space.spaces import build_space
 from surrogates.threads import on_threads
 
 LogReward = Callable[[Candidates], Tensor]
-FILE_FORMAT = 5
+FILE_FORMAT = 6
 KEPT = 8192  # candidates of one training that the next one begins with
 
 

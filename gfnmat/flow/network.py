@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gfnmat.space.environment import GrammarEnvironment
 
 CONDITION_WIDTH = 128
+GATE = 0.25  # power of sharpness (1 at its largest) by which what conditions add to the logits is multiplied
 SLOPE = 4.0  # for the numbers of a condition that logits are linear in, between 0 and 1
 TOKEN_SCALE = 0.3  # standard deviation of a token's vector before training; a state is a sum of about ten of them
 
@@ -38,12 +39,16 @@ class PolicyNetwork(nn.Module):
     Conditions scale and shift the normalised values in all layers from `size.before_conditions` on. To the logits come
     ones that are linear in the first numbers of a condition, as log rewards are linear in weights.
 
+    At a small sharpness log rewards differ little, so that log p must be the more exact: what depends on conditions
+    vanishes with the sharpness, and what is left is a network of its own, `at_zero`, which learns without conditions.
+
     Args:
         environment: of the sentences.
         size: width and number of layers.
         n_condition: numbers that describe a condition; 0 for none.
         generator: draws the initial weights, on the environment's device.
-        n_slopes: how many of them logits are linear in, the first ones.
+        n_slopes: how many of them logits are linear in, the first ones; they sum to the sharpness, 1 at its largest.
+        exact_at_zero: whether an untrained policy is what is wanted at sharpness 0, so that `at_zero` is not needed.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class PolicyNetwork(nn.Module):
         n_condition: int,
         generator: torch.Generator,
         n_slopes: int = 0,
+        exact_at_zero: bool = False,
     ) -> None:
         super().__init__()
         device, hidden = environment.device, size.hidden
@@ -71,13 +77,14 @@ class PolicyNetwork(nn.Module):
         )
         self.norms = nn.ModuleList(nn.LayerNorm(hidden, device=device) for _ in range(size.layers))
         self.last = nn.utils.skip_init(nn.Linear, hidden, environment.n_actions, device=device)
-        self.flow = nn.utils.skip_init(nn.Linear, hidden, 1, device=device)
         n_actions = environment.n_actions
         self.n_slopes = n_slopes
         self.slopes = nn.utils.skip_init(nn.Linear, hidden, n_slopes * n_actions, device=device) if n_slopes else None
         n_conditioned = size.layers - self.n_shared + 1
         self.condition = _two_layers(n_condition, 2 * hidden * n_conditioned, device) if n_condition else None
         self._draw_weights(generator)
+        has_zero = n_condition > 0 and not exact_at_zero
+        self.at_zero = PolicyNetwork(environment, size, 0, generator) if has_zero else None
 
     @torch.no_grad()
     def _draw_weights(self, generator: torch.Generator) -> None:
@@ -85,23 +92,28 @@ class PolicyNetwork(nn.Module):
         if self.has_tokens:
             self.first.weight.normal_(0, TOKEN_SCALE, generator=generator)
             self.first.weight[0].zero_()
-        for layer in (self.last, self.flow, self.slopes):  # an untrained policy is what the environment's weights say
+        for layer in (self.last, self.slopes):  # an untrained policy is what the environment's weights say
             if layer is not None:
                 layer.weight.zero_()
                 layer.bias.zero_()
 
     def shared(self, seen: Tensor) -> Tensor:
-        """What does not depend on conditions, `n x hidden`, of states as `environment.seen` gives them."""
+        """What does not depend on conditions, of states as `environment.seen` gives them.
+
+        `n x hidden`; with `at_zero`, `n x 2 hidden`: its last hidden layer comes behind.
+        """
         value = self.first(seen) + self.first_bias
         for layer, norm in zip(self.hidden[: self.n_shared - 1], self.norms, strict=False):
             value = value + layer(silu(norm(value)))
-        return value
+        if self.at_zero is None:
+            return value
+        return torch.cat([value, self.at_zero.top(self.at_zero.shared(seen))], dim=-1)
 
     def top(self, shared: Tensor, condition: Tensor | None = None) -> Tensor:
         """The last hidden layer.
 
         Args:
-            shared: `n x hidden`.
+            shared: what `shared` gave.
             condition: described by numbers, `n x c` for one each, or `g x 1 x c` for each state under g conditions.
 
         Returns:
@@ -112,7 +124,7 @@ class PolicyNetwork(nn.Module):
             changes = [None] * (len(self.norms) - first)
         else:
             changes = list(self.condition(condition).chunk(len(self.norms) - first, dim=-1))
-        value = shared
+        value = shared[..., : self.first_bias.shape[0]]
         for number, change in enumerate(changes, first):
             normal = self.norms[number](value)
             if change is not None:
@@ -127,20 +139,27 @@ class PolicyNetwork(nn.Module):
         """Of some words, `n x words` or `g x n x words`.
 
         Args:
-            shared: `n x hidden`.
+            shared: what `shared` gave.
             words: which.
-            condition: as in `top`.
+            condition: as in `top`; a network that knows some says without what it says at sharpness 0.
             top: what `top` gave, where it is known.
         """
+        own, base = shared, None
+        if self.at_zero is not None:
+            own, top_at_zero = shared.chunk(2, dim=-1)
+            base = self.at_zero.logits(top_at_zero, words, top=top_at_zero)
+            if condition is None:
+                return base
         top = self.top(shared, condition) if top is None else top
         found = nn.functional.linear(top, self.last.weight[words], self.last.bias[words])
         if condition is not None and self.slopes is not None:
-            value = silu(self.norms[-1](shared))
+            value = silu(self.norms[-1](own))
             parts = zip(self.slopes.weight.chunk(self.n_slopes), self.slopes.bias.chunk(self.n_slopes), strict=True)
             for number, (weight, bias) in enumerate(parts):
                 slope = nn.functional.linear(value, weight[words], bias[words])
                 found = found + SLOPE * condition[..., number, None] * slope
-        return found
+            found = found * condition[..., : self.n_slopes].sum(-1, keepdim=True) ** GATE
+        return found if base is None else found + base.detach()
 
     def forward(self, seen: Tensor) -> Tensor:
         """The logits of all words, `n x actions`, without conditions; for torchgfn."""

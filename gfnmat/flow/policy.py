@@ -51,7 +51,8 @@ class SeededPolicy(DiscretePolicyEstimator):
         n_slopes: int = 0,
         prior: PriorReading | None = None,
     ) -> None:
-        network = PolicyNetwork(environment, size, n_condition, generator, n_slopes)
+        exact_at_zero = environment.weighs and prior is None
+        network = PolicyNetwork(environment, size, n_condition, generator, n_slopes, exact_at_zero)
         n_seen = environment.seen(environment.s0[None]).shape[-1]
         super().__init__(network, environment.n_actions, preprocessor=StateFeatures(environment, n_seen))
         self.network = network

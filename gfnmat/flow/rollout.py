@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gfnmat.flow.memory import Sentences, without_repetition
 from gfnmat.flow.policy import SeededPolicy
@@ -171,7 +171,11 @@ class Decided(NamedTuple):
 
 
 def decided_in(
-    sentences: Sentences, environment: GrammarEnvironment, policy: SeededPolicy, condition: Tensor | None, flows: bool
+    sentences: Sentences,
+    environment: GrammarEnvironment,
+    policy: SeededPolicy,
+    condition: Tensor | None,
+    flow: nn.Module | None = None,
 ) -> Decided:
     """What the policy gives each decision, 0 beyond a sentence's end.
 
@@ -180,7 +184,7 @@ def decided_in(
         environment: of the sentences.
         policy: decides.
         condition: g of them, `g x c`; None for one group without.
-        flows: whether flows are asked for; else they are nothing.
+        flow: from the network's last hidden layer to the log flow; without it the flows are nothing.
     """
     network, states = policy.network, sentences.states
     told = None if condition is None else condition[:, None]
@@ -208,7 +212,7 @@ def decided_in(
     if parts:
         every = every.index_copy(1, torch.cat(places), torch.cat(parts, 1))
     every = every.unflatten(1, sentences.place.shape)
-    if not flows:
+    if flow is None:
         return Decided(every, every.new_zeros(0))
-    of_states = network.flow(top).squeeze(-1).expand(len(every), -1)[:, sentences.place.clamp(min=0)]
+    of_states = flow(top).squeeze(-1).expand(len(every), -1)[:, sentences.place.clamp(min=0)]
     return Decided(every, torch.where(sentences.place >= 0, of_states, 0))

@@ -24,6 +24,7 @@ STEPS_A_DRAW = 8  # a batch is drawn for so many steps at once
 LARGEST_BATCH, SMALLEST_BATCH = 128, 8
 AT_THE_END = 1024  # sentences drawn after training for log Z, where the space is large
 SHARPNESS_COUNTS = 0.03
+MORE_AT_ZERO = 768  # candidates that a step learns from at sharpness 0 only, which costs little
 SETTLED_CONDITIONS, SETTLING_STEPS = 4096, 3000  # for the network of log Z, after training
 MOSTLY_NEW = 0.5  # share of what is drawn that is not remembered, beyond which what is remembered says little of log Z
 SETTLED_BY = 8192  # candidates of the highest reward by which log Z is settled
@@ -122,6 +123,12 @@ class Trainer:
         if conditioning is not None:  # the network of log Z is not a single number
             rates = (rates[0], (log_z, min(rates[1][1], 1e-2)))
         groups: list[dict[str, Any]] = [{"params": list(m.parameters()), "lr": rate} for m, rate in rates]
+        self.flow = self._flow_head() if self.loss == "subtb" else None
+        if self.flow is not None:
+            groups.append({"params": list(self.flow.parameters()), "lr": settings.learning_rate})
+        named = list(policy.network.named_parameters())
+        learn_apart = ([p for name, p in named if name.startswith("at_zero.") == apart] for apart in (True, False))
+        self._clipped = [parameters for parameters in learn_apart if parameters]
         self.optimizer = torch.optim.Adam(groups)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: _rate((step + 1) / self.steps))
         self.new_share = 1.0  # of the policy's draws, of late
@@ -139,7 +146,7 @@ class Trainer:
         target = self._log_target(rows, batch)
         told = None if rows is None or self.conditioning is None else self.conditioning.numbers(rows)
         sentences = self.memory.sentences(batch)
-        decided = decided_in(sentences, self.environment, self.policy, told, self.loss == "subtb")
+        decided = decided_in(sentences, self.environment, self.policy, told, self.flow)
         if not self.started:
             self.log_z.level.data.fill_(float((target - decided.log_probs.detach().sum(-1)).mean()))
             self.started = True
@@ -153,6 +160,8 @@ class Trainer:
         else:
             inside = sentences.place >= 0
             loss = subtrajectory_balance(decided.log_probs, target, log_z, decided.flows, inside)
+        if self.policy.network.at_zero is not None:
+            loss = loss + self._loss_at_zero(batch)
         if not bool(torch.isfinite(loss)):
             raise RuntimeError(
                 f"the loss of step {number + 1} is {float(loss)}: training went astray. Lower Training.learning_rate, "
@@ -160,10 +169,26 @@ class Trainer:
             )
         self.optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.policy.parameters(), settings.clip, error_if_nonfinite=True)
+        for parameters in self._clipped:
+            torch.nn.utils.clip_grad_norm_(parameters, settings.clip, error_if_nonfinite=True)
         self.optimizer.step()
         self.schedule.step()
         return float(loss.detach())
+
+    def _flow_head(self) -> nn.Linear:
+        """Nothing at first; it serves its loss alone, and is not kept."""
+        head = nn.utils.skip_init(nn.Linear, self.policy.network.last.in_features, 1, device=self.environment.device)
+        for parameter in head.parameters():
+            nn.init.zeros_(parameter)
+        return head
+
+    def _loss_at_zero(self, batch: Tensor) -> Tensor:
+        """Of what the policy says without a condition: the target is the prior alone, and all are weighed alike."""
+        generator, device = self.policy.generator, batch.device
+        even = torch.randint(len(self.memory), (MORE_AT_ZERO,), generator=generator, device=device)
+        rows = torch.cat([batch, even])
+        decided = decided_in(self.memory.sentences(rows), self.environment, self.policy, None)
+        return log_partition_variance(decided.log_probs, self.memory.log_prior[rows][None])
 
     @staticmethod
     def _weights(target: Tensor, conditions: Tensor | None) -> Tensor | None:
@@ -224,7 +249,7 @@ class Trainer:
             schedule.step()
 
     def _log_prob(self, rows: Tensor) -> Tensor:
-        return decided_in(self.memory.sentences(rows), self.environment, self.policy, None, False).log_probs[0].sum(-1)
+        return decided_in(self.memory.sentences(rows), self.environment, self.policy, None).log_probs[0].sum(-1)
 
     @torch.no_grad()
     def _draw(self, n: int) -> Tensor:

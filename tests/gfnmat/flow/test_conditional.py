@@ -123,7 +123,7 @@ def test_what_is_kept_in_memory_is_what_was_learned(space: CompositionSpace) -> 
 
     def known() -> dict[tuple[int, ...], tuple[float, float]]:
         rows = torch.arange(len(memory))
-        log_prob = decided_in(memory.sentences(rows), environment, policy, None, False).log_probs[0].sum(-1)
+        log_prob = decided_in(memory.sentences(rows), environment, policy, None).log_probs[0].sum(-1)
         names = map(tuple, memory.finished.tolist())
         return dict(zip(names, zip(memory.values[:, 0].tolist(), log_prob.tolist(), strict=True), strict=True))
 
