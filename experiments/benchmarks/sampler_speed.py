@@ -19,8 +19,8 @@ import torch
 from machine import describe
 
 from gfnmat import Candidates, CompositionSpace, GFlowNet
-from gfnmat.flow.memory import without_repetition
 from gfnmat.flow.rollout import written
+from gfnmat.flow.table import without_repetition
 from gfnmat.flow.trainer import Training
 
 ELEMENTS = [

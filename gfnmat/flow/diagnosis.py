@@ -64,8 +64,10 @@ def diagnose(
         enumerated: up to how many members are all compared.
 
     Raises:
-        ValueError: a reward is not finite or of the wrong shape, or a candidate is not in the space.
+        ValueError: n is less than 2, a reward is not finite or of the wrong shape, or a candidate is not in the space.
     """
+    if n < 2:
+        raise ValueError(f"n is {n}; a variance needs at least two draws.")
     reward = partial(flow.checked_log_reward, log_reward, condition=condition)
     members = None if candidates is not None else _members(flow, enumerated)
     if members is not None:

@@ -215,9 +215,11 @@ class GFlowNet:
         return diagnose(self, log_reward, n, candidates, condition, enumerated)
 
     def _checked_rewards(self, log_reward: LogReward, candidates: Candidates) -> Tensor:
-        """What `log_reward` gives, `n x 1`, or `n x k` objectives."""
-        values = torch.as_tensor(log_reward(candidates))
+        """What `log_reward` gives, `n x 1`, or `n x k` objectives; it is not asked about no candidates."""
         n = len(candidates)
+        if not n:
+            return torch.zeros(0, self.conditioning.n_objectives if self.conditioning else 1, device=self.device)
+        values = torch.as_tensor(log_reward(candidates))
         wanted = (n,) if self.conditioning is None else (n, self.conditioning.n_objectives)
         if values.shape != wanted:
             raise ValueError(f"log_reward gave shape {tuple(values.shape)} for {n} candidates; it must be {wanted}.")
@@ -263,14 +265,16 @@ class GFlowNet:
             drawn = written(self.environment, self._policy, n, n_untrained=n, recorded=False)
         return self.space.decode(drawn.finished)
 
-    def sample_distinct(self, n: int, most_draws: int = 8) -> tuple[Candidates, float]:
+    def sample_distinct(
+        self, n: int, most_draws: int = 8, condition: Condition | None = None
+    ) -> tuple[Candidates, float]:
         """Up to n distinct candidates, and the share of the draws that were distinct.
 
         Stops after `most_draws` times n draws: a sharp sampler repeats itself, and a small space is soon exhausted.
         """
-        found, drawn = self.sample(n).distinct(), n
+        found, drawn = self.sample(n, condition=condition).distinct(), n
         while len(found) < n and drawn < most_draws * n:
-            found = Candidates.concatenate([found, self.sample(n)]).distinct()
+            found = Candidates.concatenate([found, self.sample(n, condition=condition)]).distinct()
             drawn += n
         return found[:n], len(found) / drawn
 

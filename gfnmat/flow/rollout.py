@@ -13,8 +13,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from gfnmat.flow.memory import Sentences, without_repetition
+from gfnmat.flow.memory import Sentences
 from gfnmat.flow.policy import SeededPolicy
+from gfnmat.flow.table import without_repetition
 from gfnmat.space.environment import GrammarEnvironment
 from gfnmat.space.sentences import Asked, Decisions
 

@@ -131,7 +131,6 @@ class Trainer:
         self._clipped = [parameters for parameters in learn_apart if parameters]
         self.optimizer = torch.optim.Adam(groups)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: _rate((step + 1) / self.steps))
-        self.new_share = 1.0  # of the policy's draws, of late
         self._drawn: list[Tensor] = []
 
     def step(self, number: int) -> float:
@@ -231,14 +230,19 @@ class Trainer:
         self.log_z.level.fill_(float(settled))
 
     def _settle_network(self, conditioning: Conditioning) -> None:
-        """Fits the network of log Z to the sums of the rewards, and what the last draws found new in addition."""
-        if self.new_share > MOSTLY_NEW:  # the sums say little
-            return
+        """Fits the network of log Z to the sums of the rewards, over the policy's share of what is remembered.
+
+        Draws say how large that share is, by condition. Where it is small, log Z stays as it was learned.
+        """
         generator = self.policy.generator
         rows = conditioning.drawn(SETTLED_CONDITIONS, generator)
+        told = conditioning.numbers(rows)
+        drawn = written(self.environment, self.policy, len(rows), condition=told, recorded=False)
+        share = _fitted(told, self.memory.knows(drawn.finished).to(told)).clamp(0, 1)
         every = torch.arange(len(self.memory), device=rows.device)
         known = torch.cat([self._log_target(part, every).logsumexp(1) for part in rows.split(64)])
-        wanted, told = known - math.log(max(1 - self.new_share, 0.01)), conditioning.numbers(rows)
+        is_known = share > 1 - MOSTLY_NEW
+        wanted = torch.where(is_known, known - share.log(), self.log_z(told).detach())
         optimizer = torch.optim.Adam(self.log_z.parameters(), lr=3e-2)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate((step + 1) / SETTLING_STEPS))
         for _ in range(SETTLING_STEPS):
@@ -261,10 +265,7 @@ class Trainer:
             told = self.conditioning.numbers(self.conditioning.drawn(n, self.policy.generator))
         n_untrained = round(self.settings.untrained * n)
         decisions = written(self.environment, self.policy, n, self.settings.exploration, told, n_untrained)
-        n_known = len(self.memory)
         places = self.remember(decisions)
-        new_now = float((places[: n - n_untrained] >= n_known).float().mean())
-        self.new_share = min(self.new_share, 0.8 * self.new_share + 0.2 * new_now)
         order = torch.randperm(n, generator=self.policy.generator, device=places.device)
         return places[order]
 
@@ -312,3 +313,10 @@ class Trainer:
 def _rate(done: float) -> float:
     """The share of a learning rate after a share of the training."""
     return min(1.0, done / 0.02) * (0.01 + 0.99 * (1 + math.cos(math.pi * min(done, 1.0))) / 2)
+
+
+def _fitted(rows: Tensor, values: Tensor) -> Tensor:
+    """The values `n` smoothed: what is linear in the rows `n x k`, and nearest to them."""
+    rows = torch.cat([rows, torch.ones_like(rows[:, :1])], dim=1).double()
+    normal = rows.T @ rows + 1e-6 * len(rows) * torch.eye(rows.shape[1], dtype=rows.dtype, device=rows.device)
+    return (rows @ torch.linalg.solve(normal, rows.T @ values.double())).to(values)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-LARGEST_COUNT = 128
+from gfnmat.flow.table import factors
 
 
 def likeness(counts: Tensor) -> Tensor:
@@ -35,12 +35,10 @@ def likeness(counts: Tensor) -> Tensor:
 def _blanks(counts: Tensor) -> tuple[Tensor, Tensor]:
     """Each formula with each of its elements taken out, as the number of the blank, and the element taken out."""
     rows, element = counts.nonzero(as_tuple=True)
-    amount = counts[rows, element].clamp(max=LARGEST_COUNT)
-    words = torch.randint(
-        -(2**62), 2**62, (counts.shape[1] + LARGEST_COUNT + 1,), generator=torch.Generator().manual_seed(0)
-    )
-    name, size = words[: counts.shape[1]], words[counts.shape[1] :]
-    without = (counts * name).sum(1)[rows] - counts[rows, element] * name[element] + size[amount]
+    amount = counts[rows, element]
+    *of_elements, of_blank = factors(counts.shape[1] + 1, counts.device)
+    factor = torch.stack(of_elements)
+    without = (counts * factor).sum(1)[rows] + amount * (of_blank - factor[element])
     return without.unique(return_inverse=True)[1], element
 
 

@@ -6,12 +6,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from gfnmat import Candidates, CompositionSpace, GFlowNet
+from gfnmat import Candidates, CompositionSpace, CrystalSpace, GFlowNet
 from gfnmat.flow.conditions import Condition, Conditioning
 from gfnmat.flow.gflownet import Training
 from gfnmat.flow.losses import log_partition_variance, subtrajectory_balance, trajectory_balance
-from gfnmat.flow.memory import Memory, Table
-from gfnmat.flow.rollout import decided_in, written
+from gfnmat.flow.memory import Memory
+from gfnmat.flow.prior.prior import FormulaPrior
+from gfnmat.flow.rollout import decided_in, log_prob_of, written
+from gfnmat.flow.table import Table
+from gfnmat.space.sentences import decisions_in
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +45,59 @@ def test_each_condition_has_its_distribution_and_partition_function(space: Compo
     condition = CONDITIONS[0]
     assert torch.equal(copy.sample(50, condition=condition).counts, flow.sample(50, condition=condition).counts)
     assert copy.log_z_of(condition) == flow.log_z_of(condition)
+
+
+def test_crystals_are_weighed_by_their_prior_and_the_condition() -> None:
+    space = CrystalSpace(["Na", "Cl"], n_elements=(2, 2), n_atoms=(2, 2), crystal_systems=["cubic"])
+
+    def symmetry(candidates: Candidates) -> Tensor:
+        assert candidates.crystals is not None
+        high = (candidates.crystals.group - 195) / 35
+        return torch.stack([high, 1 - high], 1)
+
+    members, conditioning = space.enumerate(), Conditioning(2, (1.0, 8.0))
+    flow = GFlowNet(space, seed=0, conditioning=conditioning)
+    log_prior = flow.log_prior(members).double()
+    assert float(log_prior.exp().sum()) == pytest.approx(1, abs=1e-5)
+    flow.fit(symmetry, trajectories=4096)
+    for condition in CONDITIONS:
+        log_reward = conditioning.log_reward(symmetry(members), conditioning.rows([condition]))[0].double()
+        target, log_prob = log_prior + log_reward, flow.log_prob(members, condition=condition).double()
+        assert float((log_prob.exp() - target.softmax(0)).abs().sum() / 2) < 0.05
+        assert flow.log_z_of(condition) == pytest.approx(float(target.logsumexp(0)), abs=0.05)
+
+
+def test_a_prior_is_tilted_by_each_condition(space: CompositionSpace) -> None:
+    prior, members, conditioning = FormulaPrior.load("default"), space.enumerate(), Conditioning(2, (1.0, 8.0))
+    log_prior = prior.log_prob(members.counts).double()
+    flow = GFlowNet(space, seed=0, conditioning=conditioning, prior=prior)
+    flow.fit(objectives, trajectories=8192)
+    for condition in CONDITIONS[::2]:
+        log_reward = conditioning.log_reward(objectives(members), conditioning.rows([condition]))[0].double()
+        target, log_prob = log_prior + log_reward, flow.log_prob(members, condition=condition).double()
+        assert float((log_prob.exp() - target.softmax(0)).abs().sum() / 2) < 0.1
+        assert flow.log_z_of(condition) == pytest.approx(float(target.logsumexp(0)), abs=0.1)
+
+
+def test_distinct_draws_are_of_their_condition(space: CompositionSpace) -> None:
+    flow = GFlowNet(space, seed=0, conditioning=Conditioning(2, (1.0, 32.0)))
+    flow.fit(objectives, trajectories=4096)
+    oxides, _ = flow.sample_distinct(20, condition=Condition((1.0, 0.0), 32.0))
+    lithium, _ = flow.sample_distinct(20, condition=Condition((0.0, 1.0), 32.0))
+    assert len(set(oxides.keys)) == len(oxides)
+    assert (objectives(oxides).mean(0) > objectives(lithium).mean(0)).tolist() == [True, False]
+
+
+def test_what_conditions_say_vanishes_with_the_sharpness(space: CompositionSpace) -> None:
+    """From one sharpness to one a thousandth of it, log p comes near what the policy says without a condition."""
+    flow = GFlowNet(space, seed=0, conditioning=Conditioning(2, (1e-6, 8.0)))
+    flow.fit(objectives, trajectories=512)
+    members = space.enumerate()
+    sharp, blunt, blunter = (flow.log_prob(members, condition=Condition((0.3, 0.7), b)) for b in (8.0, 8e-3, 8e-6))
+    decisions, _ = decisions_in(space, flow.environment, members)
+    without = log_prob_of(decisions, flow.environment, flow._policy)
+    assert float((sharp - without).std()) > 4 * float((blunt - without).std())
+    assert float((blunt - without).std()) > 4 * float((blunter - without).std())
 
 
 def test_a_condition_is_asked_for_where_it_is_due(space: CompositionSpace) -> None:
@@ -89,6 +145,8 @@ def test_a_table_numbers_rows_once_each() -> None:
         assert all(tuple(rows[i].tolist()) not in seen for i in new.tolist())
         seen.update(zip(map(tuple, rows.tolist()), numbers.tolist(), strict=True))
         assert len(table) == len(seen)
+        asked = torch.randint(-4, 4, (50, 3), generator=generator)
+        assert table.numbers(asked).tolist() == [seen.get(tuple(row), -1) for row in asked.tolist()]
 
 
 def test_a_space_of_one_member_is_trained_on_without_a_decision() -> None:

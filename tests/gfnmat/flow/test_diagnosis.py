@@ -100,3 +100,20 @@ def test_a_conditional_sampler_is_judged_under_a_condition() -> None:
 def test_rewards_that_are_none_are_refused(trained: GFlowNet, wrong: float) -> None:
     with pytest.raises(ValueError, match="must be finite"):
         trained.diagnose(lambda candidates: torch.full((len(candidates),), wrong))
+
+
+def test_one_draw_says_nothing_of_a_variance_and_two_do(trained: GFlowNet) -> None:
+    with pytest.raises(ValueError, match="n is 1"):
+        trained.diagnose(oxygen, n=1)
+    found = trained.diagnose(oxygen, n=2, candidates=SPACE.enumerate()[:20])
+    assert found.gap_variance >= 0
+    assert found.correlation <= 1
+
+
+def test_no_candidates_have_no_rewards(trained: GFlowNet) -> None:
+    none = SPACE.enumerate()[:0]
+    assert trained.checked_log_reward(oxygen, none).shape == (0,)
+    conditional = GFlowNet(SPACE, conditioning=Conditioning(2, (1.0, 4.0)))
+    assert conditional.checked_log_reward(oxygen, none, Condition((1.0, 0.0), 2.0)).shape == (0,)
+    found = trained.diagnose(oxygen, n=100, candidates=none)
+    assert found.candidates > 1
