@@ -8,10 +8,10 @@ space; they conflict. They are looked up in a table, so that the time is the sam
 
 1. One conditional sampler: over five preferences, the largest total variation distance to R(x)/Z, the largest error of
    log Z and the smallest correlation of log p with log R, for each of three sharpness values.
-2. Hypervolume of 20 draws under each preference, relative to that of the whole space (reference point 0, 0), the mean of
-   20 such drawings: one conditional sampler, five plain ones with twice as many trajectories together, so that they ask
-   for at least as many rewards, and a sampler that was not trained. With more draws the untrained one comes too near
-   for a comparison: seeds 4 to 7 gave 0.62 to 0.75 with 20 draws, 0.96 with 1,000.
+2. Hypervolume of 20 draws under each preference, relative to that of the whole space (reference point 0, 0), the mean
+   of 20 such drawings: one conditional sampler, five plain ones with twice as many trajectories together (compare the
+   calls), and a sampler that was not trained. With more draws the untrained one comes too near for a comparison: in
+   seeds 4 to 7 it reached 0.62 to 0.75 with 20 draws, 0.96 with 1,000.
 3. A plain sampler trained on reward A and then on a similar reward B, against one trained on B alone for three times as
    many trajectories. The trajectories on A are not counted in these, as one has them already; nor is their time.
 

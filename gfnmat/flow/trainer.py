@@ -26,6 +26,7 @@ AT_THE_END = 1024  # sentences drawn after training for log Z, where the space i
 SHARPNESS_COUNTS = 0.03
 MORE_AT_ZERO = 768  # candidates that a step learns from at sharpness 0 only, which costs little
 SETTLED_CONDITIONS, SETTLING_STEPS = 4096, 3000  # for the network of log Z, after training
+SETTLING_SHARE = 8  # of these steps at most for each one of training
 MOSTLY_NEW = 0.5  # share of what is drawn that is not remembered, beyond which what is remembered says little of log Z
 SETTLED_BY = 8192  # candidates of the highest reward by which log Z is settled
 
@@ -244,8 +245,9 @@ class Trainer:
         is_known = share > 1 - MOSTLY_NEW
         wanted = torch.where(is_known, known - share.log(), self.log_z(told).detach())
         optimizer = torch.optim.Adam(self.log_z.parameters(), lr=3e-2)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate((step + 1) / SETTLING_STEPS))
-        for _ in range(SETTLING_STEPS):
+        steps = min(SETTLING_STEPS, SETTLING_SHARE * self.steps)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate((step + 1) / steps))
+        for _ in range(steps):
             part = torch.randint(len(rows), (512,), generator=generator, device=rows.device)
             optimizer.zero_grad()
             nn.functional.smooth_l1_loss(self.log_z(told[part]), wanted[part], beta=0.02).backward()

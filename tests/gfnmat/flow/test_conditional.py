@@ -59,7 +59,7 @@ def test_crystals_are_weighed_by_their_prior_and_the_condition() -> None:
     flow = GFlowNet(space, seed=0, conditioning=conditioning)
     log_prior = flow.log_prior(members).double()
     assert float(log_prior.exp().sum()) == pytest.approx(1, abs=1e-5)
-    flow.fit(symmetry, trajectories=4096)
+    flow.fit(symmetry, trajectories=8192, training=Training(batch_size=64))
     for condition in CONDITIONS:
         log_reward = conditioning.log_reward(symmetry(members), conditioning.rows([condition]))[0].double()
         target, log_prob = log_prior + log_reward, flow.log_prob(members, condition=condition).double()
@@ -67,6 +67,7 @@ def test_crystals_are_weighed_by_their_prior_and_the_condition() -> None:
         assert flow.log_z_of(condition) == pytest.approx(float(target.logsumexp(0)), abs=0.05)
 
 
+@pytest.mark.slow
 def test_a_prior_is_tilted_by_each_condition(space: CompositionSpace) -> None:
     prior, members, conditioning = FormulaPrior.load("default"), space.enumerate(), Conditioning(2, (1.0, 8.0))
     log_prior = prior.log_prob(members.counts).double()
@@ -81,21 +82,35 @@ def test_a_prior_is_tilted_by_each_condition(space: CompositionSpace) -> None:
 
 def test_distinct_draws_are_of_their_condition(space: CompositionSpace) -> None:
     flow = GFlowNet(space, seed=0, conditioning=Conditioning(2, (1.0, 32.0)))
-    flow.fit(objectives, trajectories=4096)
+    flow.fit(objectives, trajectories=4096, training=Training(batch_size=64))
     oxides, _ = flow.sample_distinct(20, condition=Condition((1.0, 0.0), 32.0))
     lithium, _ = flow.sample_distinct(20, condition=Condition((0.0, 1.0), 32.0))
     assert len(set(oxides.keys)) == len(oxides)
     assert (objectives(oxides).mean(0) > objectives(lithium).mean(0)).tolist() == [True, False]
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU on this machine")
+def test_a_conditional_sampler_works_on_a_gpu_as_on_a_cpu(space: CompositionSpace, tmp_path: Path) -> None:
+    flow = GFlowNet(space, seed=0, conditioning=Conditioning(2, (1.0, 8.0)), device="cuda")
+    flow.fit(objectives, trajectories=4096, training=Training(batch_size=64))
+    members, condition = space.enumerate(), CONDITIONS[1]
+    log_prob = flow.log_prob(members, condition=condition)
+    assert log_prob.device.type == flow.sample(10, condition=condition).counts.device.type == "cuda"
+    assert float(log_prob.double().exp().sum()) == pytest.approx(1, abs=1e-5)
+    flow.save(tmp_path / "flow.pt")
+    copy = GFlowNet.load(tmp_path / "flow.pt")
+    assert torch.allclose(copy.log_prob(members, condition=condition), log_prob.cpu(), atol=1e-3)
+    assert copy.log_z_of(condition) == pytest.approx(flow.log_z_of(condition), abs=1e-3)
+
+
 def test_what_conditions_say_vanishes_with_the_sharpness(space: CompositionSpace) -> None:
     """From one sharpness to one a thousandth of it, log p comes near what the policy says without a condition."""
     flow = GFlowNet(space, seed=0, conditioning=Conditioning(2, (1e-6, 8.0)))
-    flow.fit(objectives, trajectories=512)
+    flow.fit(objectives, trajectories=512, training=Training(batch_size=64))
     members = space.enumerate()
     sharp, blunt, blunter = (flow.log_prob(members, condition=Condition((0.3, 0.7), b)) for b in (8.0, 8e-3, 8e-6))
     decisions, _ = decisions_in(space, flow.environment, members)
-    without = log_prob_of(decisions, flow.environment, flow._policy)
+    without = log_prob_of(decisions, flow.environment, flow._policy).detach()
     assert float((sharp - without).std()) > 4 * float((blunt - without).std())
     assert float((blunt - without).std()) > 4 * float((blunter - without).std())
 

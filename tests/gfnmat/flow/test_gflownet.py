@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gfnmat import Candidates, CompositionSpace, GFlowNet
+from gfnmat import Candidates, CompositionSpace, CrystalSpace, GFlowNet
 from gfnmat.flow.gflownet import PolicySize, Training
 
 
@@ -157,12 +157,51 @@ def test_distinct_draws_are_distinct_and_counted(space: CompositionSpace, member
     assert 0 < share < 1
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU on this machine")
-def test_the_same_works_on_a_gpu(space: CompositionSpace, members: Candidates) -> None:
+on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU on this machine")
+
+
+@on_a_gpu
+def test_a_gpu_gives_the_probabilities_of_a_cpu(space: CompositionSpace, members: Candidates, tmp_path: Path) -> None:
     flow = GFlowNet(space, seed=0, device="cuda")
     flow.fit(oxygen_is_good, trajectories=1000)
     assert flow.sample(100).counts.device.type == "cuda"
-    assert float(flow.log_prob(members).double().exp().sum()) == pytest.approx(1, abs=1e-5)
+    log_prob = flow.log_prob(members)
+    assert float(log_prob.double().exp().sum()) == pytest.approx(1, abs=1e-5)
+    flow.save(tmp_path / "flow.pt")
+    assert torch.allclose(GFlowNet.load(tmp_path / "flow.pt").log_prob(members), log_prob.cpu(), atol=1e-3)
+
+
+@on_a_gpu
+def test_one_seed_gives_one_result_on_a_gpu(space: CompositionSpace) -> None:
+    flows = [GFlowNet(space, seed=7, device="cuda") for _ in range(2)]
+    one, other = (flow.fit(oxygen_is_good, trajectories=512).losses for flow in flows)
+    assert one == pytest.approx(other, rel=1e-3)  # sums on a GPU may be added up in another order
+    assert torch.equal(
+        GFlowNet(space, seed=7, device="cuda").sample(100).counts,
+        GFlowNet(space, seed=7, device="cuda").sample(100).counts,
+    )
+
+
+@on_a_gpu
+def test_crystals_are_sampled_on_a_gpu() -> None:
+    space = CrystalSpace(["Na", "Cl"], n_elements=(2, 2), n_atoms=(2, 2), crystal_systems=["cubic"])
+    flow = GFlowNet(space, seed=0, device="cuda")
+    flow.fit(lambda candidates: torch.zeros(len(candidates)), trajectories=512)
+    members = space.enumerate()
+    assert float(flow.log_prob(members).double().exp().sum()) == pytest.approx(1, abs=1e-4)
+    assert bool(space.admits(flow.sample(100).to("cpu")).all())
+
+
+def test_words_are_drawn_as_often_as_their_probabilities_say_and_closed_ones_never() -> None:
+    policy = GFlowNet(CompositionSpace(["Na", "Cl"], (2, 2), (2, 2)), seed=0)._policy
+    chances = torch.tensor([[0.0, 0.25, 0.0, 0.75, 0.0], [0.5, 0.0, 0.0, 0.0, 0.5]])
+    row = torch.tensor([0, 1]).repeat(20_000)
+    word = policy.drawn(chances.log(), row)
+    for number, expected in enumerate(chances):
+        seen = torch.bincount(word[row == number], minlength=5) / 20_000
+        assert torch.equal(seen > 0, expected > 0)
+        assert torch.allclose(seen, expected, atol=5 * (0.25 / 20_000) ** 0.5)
+    assert policy.drawn(chances.log()).shape == (2,)
 
 
 def test_known_candidates_are_learned_from_though_they_are_never_drawn() -> None:
