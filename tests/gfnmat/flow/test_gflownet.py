@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gfnmat import Candidates, CompositionSpace, CrystalSpace, GFlowNet
+from gfnmat import Candidates, CompositionSpace, GFlowNet
 from gfnmat.flow.gflownet import PolicySize, Training
 
 
@@ -172,24 +172,9 @@ def test_a_gpu_gives_the_probabilities_of_a_cpu(space: CompositionSpace, members
 
 
 @on_a_gpu
-def test_one_seed_gives_one_result_on_a_gpu(space: CompositionSpace) -> None:
-    flows = [GFlowNet(space, seed=7, device="cuda") for _ in range(2)]
-    one, other = (flow.fit(oxygen_is_good, trajectories=512).losses for flow in flows)
-    assert one == pytest.approx(other, rel=1e-3)  # sums on a GPU may be added up in another order
-    assert torch.equal(
-        GFlowNet(space, seed=7, device="cuda").sample(100).counts,
-        GFlowNet(space, seed=7, device="cuda").sample(100).counts,
-    )
-
-
-@on_a_gpu
-def test_crystals_are_sampled_on_a_gpu() -> None:
-    space = CrystalSpace(["Na", "Cl"], n_elements=(2, 2), n_atoms=(2, 2), crystal_systems=["cubic"])
-    flow = GFlowNet(space, seed=0, device="cuda")
-    flow.fit(lambda candidates: torch.zeros(len(candidates)), trajectories=512)
-    members = space.enumerate()
-    assert float(flow.log_prob(members).double().exp().sum()) == pytest.approx(1, abs=1e-4)
-    assert bool(space.admits(flow.sample(100).to("cpu")).all())
+def test_one_seed_draws_the_same_on_a_gpu(space: CompositionSpace) -> None:
+    drawn, again = (GFlowNet(space, seed=7, device="cuda").sample(100).counts for _ in range(2))
+    assert torch.equal(drawn, again)
 
 
 def test_words_are_drawn_as_often_as_their_probabilities_say_and_closed_ones_never() -> None:
