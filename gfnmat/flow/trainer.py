@@ -129,7 +129,10 @@ class Trainer:
             groups.append({"params": list(self.flow.parameters()), "lr": settings.learning_rate})
         named = list(policy.network.named_parameters())
         learn_apart = ([p for name, p in named if name.startswith("at_zero.") == apart] for apart in (True, False))
-        self._clipped = [parameters for parameters in learn_apart if parameters]
+        at_zero, others = learn_apart
+        if self.flow is not None:
+            others += self.flow.parameters()
+        self._clipped = [parameters for parameters in (at_zero, others) if parameters]
         self.optimizer = torch.optim.Adam(groups)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: _rate((step + 1) / self.steps))
         self._drawn: list[Tensor] = []

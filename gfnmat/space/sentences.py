@@ -63,10 +63,12 @@ class Decisions:
 
     Attributes:
         asked: the decisions, question by question.
+        steps: of each of these, numbers that rise along a sentence, whatever is asked.
         finished: the state at the end of each sentence, `n x columns`.
     """
 
     asked: tuple[Asked, ...]
+    steps: tuple[Tensor, ...]
     finished: Tensor
 
     def __len__(self) -> int:
@@ -79,16 +81,25 @@ class Decisions:
             masks = torch.zeros(len(asked), environment.n_actions, dtype=torch.bool, device=asked.masks.device)
             masks[:, environment.words_of(asked.question)] = asked.masks
             parts.append(Asked(-1, asked.sentence, asked.states, masks, asked.actions))
-        return Asked.concatenate(parts)
+        if not self.steps:
+            return parts[0]
+        return Asked.concatenate(parts)[torch.cat(self.steps).argsort(stable=True)]
 
     @classmethod
     def of(cls, record: Sequence[Asked], finished: Tensor) -> Decisions:
         """What was recorded step by step."""
         parts: dict[int, list[Asked]] = {}
-        for asked in record:
+        steps: dict[int, list[Tensor]] = {}
+        for step, asked in enumerate(record):
             if len(asked):
                 parts.setdefault(asked.question, []).append(asked)
-        return cls(tuple(Asked.concatenate(parts[question]) for question in sorted(parts)), finished)
+                steps.setdefault(asked.question, []).append(torch.full_like(asked.sentence, step))
+        questions = sorted(parts)
+        return cls(
+            tuple(Asked.concatenate(parts[question]) for question in questions),
+            tuple(torch.cat(steps[question]) for question in questions),
+            finished,
+        )
 
 
 @torch.no_grad()

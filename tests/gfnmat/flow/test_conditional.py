@@ -209,6 +209,18 @@ def test_what_is_kept_in_memory_is_what_was_learned(space: CompositionSpace) -> 
         assert log_prob == pytest.approx(before[name][1], abs=1e-5)
 
 
+def test_decisions_are_in_the_order_in_which_they_were_taken(space: CompositionSpace) -> None:
+    flow = GFlowNet(space, seed=0)
+    environment = flow.environment
+    every = written(environment, flow._policy, 200).flat(environment)
+    states = every.states
+    n_words = 2 * states[:, environment.ELEMENTS] + (states[:, environment.PENDING] > 0)
+    for sentence in range(200):
+        words = n_words[every.sentence == sentence]
+        assert bool((words.diff() > 0).all())
+    assert len({*(n_words % 2).tolist()}) == 2  # elements and counts are among them
+
+
 def test_a_memory_that_is_full_forgets_and_goes_on_learning(
     space: CompositionSpace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
