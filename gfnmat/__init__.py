@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from gfnmat.space.candidates import Candidates
     from gfnmat.space.composition.space import CompositionSpace
     from gfnmat.space.crystal.space import CrystalSpace
+    from gfnmat.space.table.space import TableSpace
 
-__all__ = ["Campaign", "Candidates", "CompositionSpace", "CrystalSpace", "GFlowNet"]
+__all__ = ["Campaign", "Candidates", "CompositionSpace", "CrystalSpace", "GFlowNet", "TableSpace"]
 
 _HOMES = {
     "Campaign": "gfnmat.campaign.campaign",
@@ -20,6 +21,7 @@ _HOMES = {
     "CompositionSpace": "gfnmat.space.composition.space",
     "CrystalSpace": "gfnmat.space.crystal.space",
     "GFlowNet": "gfnmat.flow.gflownet",
+    "TableSpace": "gfnmat.space.table.space",
 }
 
 

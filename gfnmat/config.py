@@ -25,19 +25,46 @@ class SpaceConfig(Value):
     """What may be built, whatever its kind."""
 
     kind: str
-    elements: tuple[str, ...] = ()
-    n_elements: tuple[int, int] = (2, 3)
-    n_atoms: tuple[int, int] = (2, 12)
-    chemistry: Literal["ionic", "any"] = "ionic"
     require: tuple[str, ...] = ()
     forbid: tuple[str, ...] = ()
-    consensus: int = 3
-    commonality: Literal["low", "medium", "high", "main"] | Annotated[float, Field(ge=0, le=100)] = "low"
 
     @property
     def settings(self) -> dict[str, Any]:
         """What the space is built with."""
         return self.model_dump(exclude={"kind"}, exclude_none=True)
+
+
+class TableConfig(SpaceConfig):
+    """The formulas of a table; see `gfnmat.TableSpace` for the meaning of each field.
+
+    Attributes:
+        path: a CSV file, which is looked for beside the campaign file.
+        frame: in Python, a data frame instead.
+    """
+
+    kind: Literal["table"]
+    path: str | None = None
+    frame: Any = None
+    key: str = "formula"
+    n_elements: tuple[int, int] | None = None
+    n_atoms: tuple[int, int] | None = None
+
+    @model_validator(mode="after")
+    def _says_which_table(self) -> Self:
+        if (self.path is None) == (self.frame is None):
+            raise ValueError("path is required: a CSV file; in Python, a data frame may be given instead, as `frame`")
+        return self
+
+
+class ElementsConfig(SpaceConfig):
+    """What may be built from elements."""
+
+    elements: tuple[str, ...] = ()
+    n_elements: tuple[int, int] = (2, 3)
+    n_atoms: tuple[int, int] = (2, 12)
+    chemistry: Literal["ionic", "any"] = "ionic"
+    consensus: int = 3
+    commonality: Literal["low", "medium", "high", "main"] | Annotated[float, Field(ge=0, le=100)] = "low"
 
 
 class DopingConfig(Value):
@@ -49,7 +76,7 @@ class DopingConfig(Value):
     up_to: float = Field(gt=0, lt=1)
 
 
-class CompositionConfig(SpaceConfig):
+class CompositionConfig(ElementsConfig):
     """Which compositions may be built; see `gfnmat.CompositionSpace` for the meaning of each field."""
 
     kind: Literal["composition"] = "composition"
@@ -64,7 +91,7 @@ class CompositionConfig(SpaceConfig):
         return self
 
 
-class CrystalConfig(SpaceConfig):
+class CrystalConfig(ElementsConfig):
     """Which crystals may be built; see `gfnmat.CrystalSpace` for the meaning of each field.
 
     Attributes:
@@ -86,7 +113,11 @@ class CrystalConfig(SpaceConfig):
         return self
 
 
-SPACES: dict[str, type[SpaceConfig]] = {"composition": CompositionConfig, "crystal": CrystalConfig}
+SPACES: dict[str, type[SpaceConfig]] = {
+    "composition": CompositionConfig,
+    "crystal": CrystalConfig,
+    "table": TableConfig,
+}
 
 
 def _kind(space: Any) -> str | None:
@@ -149,7 +180,9 @@ class CampaignConfig(Value):
     name: str = Field(default="campaign", pattern=r"^[\w][\w .-]*$")
     seed: int = Field(default=0, ge=0)
     space: Annotated[
-        Annotated[CompositionConfig, Tag("composition")] | Annotated[CrystalConfig, Tag("crystal")],
+        Annotated[CompositionConfig, Tag("composition")]
+        | Annotated[CrystalConfig, Tag("crystal")]
+        | Annotated[TableConfig, Tag("table")],
         Discriminator(_kind),
     ]
     objectives: tuple[Objective, ...] = Field(min_length=1)

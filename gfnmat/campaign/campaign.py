@@ -307,6 +307,8 @@ def _space(config: CampaignConfig) -> DesignSpace:
     settings = config.space.settings
     if prototype := settings.get("prototype"):
         settings["prototype"] = _beside(config, prototype)
+    if path := settings.get("path"):
+        settings["path"] = config.folder / Path(path).expanduser()
     try:
         return build_space(config.space.kind, **settings)
     except ValueError as error:

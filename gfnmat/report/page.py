@@ -13,7 +13,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from gfnmat.config import CrystalConfig, SpaceConfig
+from gfnmat.config import CrystalConfig, ElementsConfig, SpaceConfig, TableConfig
 from gfnmat.problem import Constraint, Fidelity, Objective
 from gfnmat.report import figures
 from gfnmat.report.comparison import common_cost, reference_sentence, standings, verdicts
@@ -146,14 +146,18 @@ def _best(data: ReportData) -> dict[str, float]:
 def _space(space: SpaceConfig) -> str:
     """What may be built, besides the elements or the formula, and the symmetry."""
     given = space.settings
-    sizes = [
-        f"{low} to {high} {what}" for what, (low, high) in (("elements", space.n_elements), ("atoms", space.n_atoms))
-    ]
-    if "prototype" in given:
-        what = f"on the sites of {given['prototype']}"  # which says how many elements and atoms there are
+    sizes = {
+        name: "{} to {} {}".format(*given[name], name.removeprefix("n_"))
+        for name in ("n_elements", "n_atoms")
+        if name in given
+    }
+    if isinstance(space, TableConfig):
+        parts = [f"formulas of {space.path or 'a data frame'}", *(f"of {size}" for size in sizes.values())]
+    elif "prototype" in given:  # which says how many elements and atoms there are
+        parts = [f"{space.kind}s on the sites of {given['prototype']}"]
     else:
-        what = f"of {sizes[1] if 'formula' in given else ' and '.join(sizes)}"
-    parts = [f"{space.kind}s {what}", f"chemistry {space.chemistry}"]
+        parts = [f"{space.kind}s of {sizes['n_atoms'] if 'formula' in given else ' and '.join(sizes.values())}"]
+    parts += [f"chemistry {space.chemistry}"] if isinstance(space, ElementsConfig) else []
     parts += [f"with {', '.join(space.require)}"] if space.require else []
     parts += [f"without {', '.join(space.forbid)}"] if space.forbid else []
     return ", ".join(parts)

@@ -7,9 +7,10 @@ from typing import Any
 from gfnmat.space.composition.space import CompositionSpace
 from gfnmat.space.crystal.space import CrystalSpace
 from gfnmat.space.design_space import DesignSpace
+from gfnmat.space.table.space import TableSpace
 
-KINDS: dict[str, type[CompositionSpace] | type[CrystalSpace]] = {
-    space.kind: space for space in (CompositionSpace, CrystalSpace)
+KINDS: dict[str, type[CompositionSpace] | type[CrystalSpace] | type[TableSpace]] = {
+    space.kind: space for space in (CompositionSpace, CrystalSpace, TableSpace)
 }
 
 

@@ -53,7 +53,7 @@ def test_a_mapping_is_as_good_as_a_file() -> None:
         ("elements: [Li, O]", "elements: []", ["line 2", "elements is required and missing", "`fix`"]),
         ("elements: [Li, O]", "n_atoms: [1, two]", ["line 3", "n_atoms"]),
         ("elements: [Li, O]", "n_elements: [2, 2]", ["line 2", "elements is required and missing", "`fix`"]),
-        ("elements: [Li, O]", "kind: cristal", ["line 3", "'cristal'", "composition, crystal", "did you mean crystal"]),
+        ("elements: [Li, O]", "kind: cristal", ["line 3", "'cristal'", "crystal, table", "did you mean crystal"]),
         ("elements: [Li, O]", "kind: crystal", ["line 2", "elements is required and missing", "or one formula"]),
         ("space:", "space:\n  formula: TiO2", ["line 3", "formula is not a key here", "goes with kind: crystal"]),
         (
@@ -62,6 +62,10 @@ def test_a_mapping_is_as_good_as_a_file() -> None:
             ["line 4", "space.space_group is not a key here", "did you mean space_groups"],
         ),
         ("space:", "space:\n  kind: crystal\n  chemistry: iconic", ["line 4", "ionic, any", "did you mean ionic"]),
+        ("elements: [Li, O]", "kind: table", ["line 2", "path is required"]),
+        ("elements: [Li, O]", "kind: tabel", ["line 3", "'tabel'", "did you mean table"]),
+        ("elements: [Li, O]", "path: known.csv", ["line 3", "path is not a key here", "goes with kind: table"]),
+        ("space:", "space:\n  kind: table\n  path: known.csv", ["line 5", "elements is not a key", "path, frame, key"]),
         ("goal: minimize", "goal: target", ["a window goes with the goal target"]),
         ("name: good", "name: [good", ["this is not YAML"]),
         ("name: good", "name: ../good", ["line 1", "name is '../good'"]),
@@ -87,6 +91,12 @@ def test_a_space_of_crystals_takes_what_describes_crystals(tmp_path: Path) -> No
         "forbid": (), "consensus": 3, "commonality": "low", "space_groups": (136, "Fm-3m"),
         "crystal_systems": ("cubic",), "point_groups": ("222", "m-3m"), "centrings": (),
     }  # fmt: skip
+
+
+def test_a_table_takes_the_place_of_all_that_builds(tmp_path: Path) -> None:
+    config = load(_written(tmp_path, GOOD.replace("elements: [Li, O]", "{kind: table, path: known.csv}")))
+    assert config.space.settings == {"path": "known.csv", "key": "formula", "require": (), "forbid": ()}
+    assert CampaignConfig.model_validate(config.kept).identity == config.identity
 
 
 def test_one_formula_takes_the_place_of_elements(tmp_path: Path) -> None:

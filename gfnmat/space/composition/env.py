@@ -18,6 +18,7 @@ from gfnmat.space.composition.chemistry import ElementTable
 from gfnmat.space.composition.completion import CompletionTables
 from gfnmat.space.composition.counting import CountAutomaton
 from gfnmat.space.environment import GrammarEnvironment
+from gfnmat.space.formula_words import formula_sentences
 
 N_COLUMNS = 7  # of a state after the counts
 ELEMENT, COUNT = range(2)  # the questions
@@ -135,16 +136,8 @@ class CompositionEnvironment(GrammarEnvironment):
         Args:
             counts: `n x E`, in the order of the grammar.
         """
-        present = counts > 0
-        rank = present.long().cumsum(1) - 1
-        rows, element = present.nonzero(as_tuple=True)
-        column = 2 * rank[rows, element]
-        longest = max(self.max_length, 2 * int(present.sum(1).max()) + 1) if len(counts) else self.max_length
-        actions = torch.full((len(counts), longest), -1, dtype=torch.int64, device=counts.device)
-        actions[rows, column] = element
-        actions[rows, column + 1] = counts[rows, element] + self.n_elements - 1
-        actions[torch.arange(len(counts)), 2 * present.sum(1)] = self.n_actions - 1
-        return actions
+        word_of_count = torch.arange(int(counts.max()) + 1 if counts.numel() else 1, device=counts.device)
+        return formula_sentences(counts, word_of_count + self.n_elements - 1, self.n_actions - 1, self.max_length)
 
     @property
     def n_features(self) -> int:
