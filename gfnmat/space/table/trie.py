@@ -50,8 +50,9 @@ class FormulaTrie:
 
     def to(self, device: torch.device | str) -> FormulaTrie:
         """The same trie on another device."""
-        values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
-        return replace(self, **{name: v.to(device) for name, v in values.items() if isinstance(v, Tensor)})
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved: dict[str, Any] = {name: value.to(device) for name, value in values.items() if torch.is_tensor(value)}
+        return replace(self, **moved)
 
     def edges_of(self, node: Tensor) -> tuple[Tensor, Tensor]:
         """All edges from nodes `n`, as places among the nodes given and as edges."""
