@@ -141,17 +141,18 @@ class GFlowNet:
             log_reward: maps `Candidates` to the log of their rewards, a float tensor of shape `(n,)`; to objectives
                 `(n, k)` where the sampler is conditional.
             trajectories: how many sentences to draw and learn from, at least. In a space so large that little of it is
-                drawn, 1,024 more at the end say what log Z is.
+                drawn, 1,024 more at the end say what log Z is. With 0, the rewards of `known` are all that is asked
+                for and learned from (`training.least_steps` steps), and log Z is no more than a free parameter.
             training: how to learn.
             progress: called after each step with the sentences drawn so far and the loss.
             known: candidates of the space to learn from besides what is drawn, such as known materials.
 
         Raises:
-            ValueError: the reward has another shape or is not finite, `trajectories` is less than 1, or a known
-                candidate is not in the space.
+            ValueError: the reward has another shape or is not finite, `trajectories` is less than 1 and nothing is
+                known, or a known candidate is not in the space.
         """
-        if trajectories < 1:
-            raise ValueError(f"trajectories is {trajectories}; train on at least one.")
+        if trajectories < (0 if known is not None and len(known) else 1):
+            raise ValueError(f"trajectories is {trajectories}; train on at least one, or on known candidates alone.")
         settings = training or Training()
         with self._lock:
             trainer = Trainer(
@@ -166,7 +167,7 @@ class GFlowNet:
                 self._trained,
             )
             with on_threads(self.threads):
-                for kept in self._kept.split(4096) if len(self._kept) else ():
+                for kept in self._kept.split(4096) if trajectories and len(self._kept) else ():
                     decisions, allowed = read(self.environment, kept)
                     if not bool(allowed.all()):  # another machine may round otherwise
                         decisions = read(self.environment, kept[allowed])[0]
@@ -181,7 +182,8 @@ class GFlowNet:
                 if progress is not None:
                     progress((step + 1) * trainer.batch_size, losses[-1])
             with on_threads(self.threads):
-                trainer.settle_log_z()
+                if trajectories:
+                    trainer.settle_log_z()
                 last = self.space.decode(trainer.memory.finished[trainer.worth_keeping(KEPT)])
                 self._kept = self.space.sentences(last, self.environment)
             self._trained = True

@@ -48,7 +48,8 @@ class Training:
         learning_rate: Adam's at its highest; it rises in the first fiftieth and then falls to a hundredth by a cosine.
         log_z_learning_rate: the same for log Z.
         clip: largest norm of the gradient.
-        least_steps: steps at least, where `batch_size` is None: with few sentences, fewer are drawn for each step.
+        least_steps: steps at least, where `batch_size` is None: with few sentences, fewer are drawn for each step; and
+            the steps where none is drawn.
     """
 
     batch_size: int | None = None
@@ -80,6 +81,8 @@ class Training:
 
     def sizes(self, trajectories: int) -> tuple[int, int]:
         """Sentences drawn for each step, and learned from again, when so many are drawn in all."""
+        if not trajectories:
+            return 0, round((1 + self.replay) * (self.batch_size or LARGEST_BATCH))
         if self.batch_size is not None:
             return self.batch_size, round(self.replay * self.batch_size)
         drawn = min(LARGEST_BATCH, max(SMALLEST_BATCH, trajectories // self.least_steps))
@@ -97,7 +100,7 @@ class Trainer:
         values: of candidates, `n x k`: the log reward, or the objectives.
         decode: from finished states to candidates.
         settings: how.
-        trajectories: how many to draw, at least.
+        trajectories: how many to draw, at least; with 0, `settings.least_steps` steps learn from what is known alone.
         started: whether log Z stands somewhere already.
     """
 
@@ -116,7 +119,7 @@ class Trainer:
         self.environment, self.policy, self.log_z, self.conditioning = environment, policy, log_z, conditioning
         self.values, self.decode, self.settings = values, decode, settings
         self.batch_size, self.n_again = settings.sizes(trajectories)
-        self.steps = -(-trajectories // self.batch_size)
+        self.steps = -(-trajectories // self.batch_size) if trajectories else settings.least_steps
         self.loss: Loss = settings.loss or ("tb" if conditioning is None else "vargrad")
         self.memory = Memory(policy, conditioning.n_objectives if conditioning else 1)
         self.started = started
@@ -140,12 +143,12 @@ class Trainer:
     def step(self, number: int) -> float:
         """One step; the loss."""
         settings, generator = self.settings, self.policy.generator
-        if not self._drawn:
+        if self.batch_size and not self._drawn:
             n = self.batch_size * min(STEPS_A_DRAW if number else 1, self.steps - number)
             self._drawn = list(self._draw(n).split(self.batch_size))
-        drawn = self._drawn.pop(0)
+        drawn = [self._drawn.pop(0)] if self.batch_size else []
         rows = None if self.conditioning is None else self.conditioning.drawn(settings.conditions, generator)
-        batch = torch.cat([drawn, self._remembered(self.n_again, rows)])
+        batch = torch.cat([*drawn, self._remembered(self.n_again, rows)])
         target = self._log_target(rows, batch)
         told = None if rows is None or self.conditioning is None else self.conditioning.numbers(rows)
         sentences = self.memory.sentences(batch)

@@ -203,3 +203,23 @@ def test_known_candidates_are_learned_from_though_they_are_never_drawn() -> None
     assert float(told.log_prob(hit)) > float(alone.log_prob(hit)) + 2
     with pytest.raises(ValueError, match="not in the space"):
         told.fit(reward, trajectories=64, known=Candidates.of(["KBr"]))
+
+
+def test_known_candidates_alone_teach_what_is_worth_more() -> None:
+    """No reward is asked for but theirs, and their ratios are learned."""
+    space = CompositionSpace(["Li", "Mg", "Ti", "O", "F"], (2, 3), (2, 9))
+    flow = GFlowNet(space, seed=0)
+    known = flow.sample_distinct(24)[0]
+    reward = torch.linspace(0, 3, len(known))
+    asked: list[str] = []
+
+    def log_reward(candidates: Candidates) -> torch.Tensor:
+        asked.extend(candidates.keys)
+        return torch.tensor([float(reward[known.keys.index(key)]) for key in candidates.keys])
+
+    record = flow.fit(log_reward, trajectories=0, training=Training(least_steps=128), known=known)
+    assert (record.trajectories, sorted(asked)) == (0, sorted(known.keys))
+    gap = flow.log_prob(known) - reward
+    assert float(gap.std()) < 0.1
+    with pytest.raises(ValueError, match="trajectories is 0; train on at least one, or on known"):
+        flow.fit(log_reward, trajectories=0)
