@@ -88,6 +88,8 @@ def run(
     """Close the loop until the budget is spent; interruptible, resumes by itself."""
     with user_input():
         campaign = _open(file, store)
+    for note in campaign.notes:
+        typer.echo(note, err=True)
     url = campaign.store_url
     try:
         with user_input(), progress_display(quiet) as listener:

@@ -130,7 +130,8 @@ class ProposerConfig(Value):
     """What proposes candidates.
 
     Attributes:
-        kind: `gflownet`, or `random`: random sentences of the grammar.
+        kind: `gflownet`; `random`: random sentences of the grammar; `evolutionary`: a genetic algorithm; or `pool`:
+            what a file lists.
         pool: candidates proposed to the selection in each round.
         trajectories: sentences the GFlowNet is trained on in each round.
         reward: what the sampler is trained on: the optimistic prediction of the objectives, or the log of their
@@ -140,21 +141,43 @@ class ProposerConfig(Value):
         prior: what known materials say, in a space of compositions: `default`, or a prior's file, which is looked for
             beside the campaign file.
         device: where the sampler lives, for example `cpu` or `cuda`.
+        population, mutation, tournament: see `gfnmat.proposers.evolutionary.EvolutionaryProposer`.
+        path: for `pool`, a CSV file with a column `formula` or a folder of CIF files, which is looked for beside the
+            campaign file; in a table space the default is the table.
     """
 
-    kind: Literal["gflownet", "random"] = "gflownet"
+    kind: Literal["gflownet", "random", "evolutionary", "pool"] = "gflownet"
     pool: int = Field(default=1000, ge=1)
     trajectories: int = Field(default=8000, ge=1)
     sharpness: float = Field(default=10.0, gt=0)
     reward: Literal["upper_confidence_bound", "expected_improvement"] = "upper_confidence_bound"
     prior: str | None = None
     device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?|mps|xpu)$")
+    population: int = Field(default=30, ge=2)
+    mutation: float = Field(default=0.5, ge=0, le=1)
+    tournament: int = Field(default=3, ge=1)
+    path: str | None = None
+
+    @model_validator(mode="after")
+    def _settings_go_with_the_kind(self) -> Self:
+        for name, kind in _GOES_WITH.items():
+            if self.kind != kind and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} goes with kind: {kind}, and this is kind: {self.kind}")
+        return self
+
+
+_GOES_WITH = {"population": "evolutionary", "mutation": "evolutionary", "tournament": "evolutionary", "path": "pool"}
 
 
 class SurrogateConfig(Value):
-    """What is learned from the measurements."""
+    """What is learned from the measurements.
 
-    kind: Literal["multi_fidelity_gp"] = "multi_fidelity_gp"
+    Attributes:
+        kind: `multi_fidelity_gp`, or `none`: the proposer follows what was measured at the target, and what it proposes
+            is evaluated there.
+    """
+
+    kind: Literal["multi_fidelity_gp", "none"] = "multi_fidelity_gp"
 
 
 class AcquisitionConfig(Value):

@@ -22,6 +22,7 @@ from gfnmat.campaign.sql_store import SqlStore
 from gfnmat.campaign.store import Store, StoreError
 from gfnmat.config import CampaignConfig, ConfigError, load
 from gfnmat.problem import Problem
+from gfnmat.proposers.pool import PoolProposer
 from gfnmat.proposers.proposer import Proposer
 from gfnmat.space.design_space import DesignSpace
 from gfnmat.space.spaces import build_space
@@ -225,6 +226,11 @@ class Campaign:
         return [fidelity.name for fidelity in self.config.fidelities]
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know before the campaign runs: such as candidates of a pool that are left out."""
+        return self._proposer.notes if isinstance(self._proposer, PoolProposer) else ()
+
+    @property
     def _has_crystals(self) -> bool:
         return self.config.space.kind == "crystal"
 
@@ -326,6 +332,12 @@ def _proposer(campaign: CampaignConfig, space: DesignSpace) -> Proposer:
         from gfnmat.proposers.random import RandomProposer
 
         return RandomProposer(space)
+    if config.kind == "evolutionary":
+        from gfnmat.proposers.evolutionary import EvolutionaryProposer
+
+        return EvolutionaryProposer(space, config.population, config.mutation, config.tournament)
+    if config.kind == "pool":
+        return _pool(campaign, space)
     from gfnmat.proposers.gflownet import GFlowNetProposer
 
     try:
@@ -335,7 +347,28 @@ def _proposer(campaign: CampaignConfig, space: DesignSpace) -> Proposer:
     prior = None if config.prior is None else _beside(campaign, config.prior)
     try:
         return GFlowNetProposer(
-            space, trajectories=config.trajectories, seed=campaign.seed, device=config.device, prior=prior
+            space,
+            trajectories=config.trajectories,
+            seed=campaign.seed,
+            device=config.device,
+            prior=prior,
+            sharpness=config.sharpness,
         )
     except ValueError as error:
         raise ConfigError(f"proposer: {error}") from None
+
+
+def _pool(campaign: CampaignConfig, space: DesignSpace) -> PoolProposer:
+    from gfnmat.proposers.pool_file import PoolFile
+
+    if campaign.proposer.path is None:
+        if space.kind != "table":
+            raise ConfigError(
+                "proposer: kind pool needs a path: a CSV file with a column `formula`, or a folder of CIF files."
+            )
+        return PoolProposer(space.enumerate())
+    try:
+        file = PoolFile.of(campaign.folder / Path(campaign.proposer.path).expanduser(), space)
+    except ValueError as error:
+        raise ConfigError(f"proposer: {error}") from None
+    return PoolProposer(file.members, file.notes)

@@ -17,6 +17,7 @@ import surrogates
 from gfnmat.campaign.acquisition import Pick, select
 from gfnmat.campaign.feasibility import Feasibility
 from gfnmat.campaign.features import features_of, identities
+from gfnmat.campaign.fitness import measured
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.history import History
 from gfnmat.campaign.records import Choice, RoundRecord, Suggestion
@@ -84,12 +85,14 @@ class Planner:
         """
         start = perf_counter()
         seed = plan_seed(self.config.seed, len(history.suggestions))
-        picks_at_random = self.config.acquisition.kind == "random"
+        picks_at_random = self.config.acquisition.kind == "random" or self.config.surrogate.kind == "none"
         learned = None if picks_at_random else self._learn(history, seed, say)
         say("propose")
-        proposal = self.proposer.propose(self.config.proposer.pool, learned.reward if learned else None, seed)
+        reward = learned.reward if learned else None
+        proposal = self.proposer.propose(self.config.proposer.pool, reward, seed, measured(history))
         pool, open_pairs = self._open(proposal.candidates, history, only_rung, with_known=not picks_at_random)
-        if not bool(open_pairs.any()):  # a sharp sampler may know nothing but what was measured or is refused
+        # a sharp sampler may know nothing but what was measured or is refused; what a list leaves out stays out
+        if not bool(open_pairs.any()) and self.config.proposer.kind != "pool":
             others = RandomProposer(self.space).propose(self.config.proposer.pool, None, seed).candidates
             pool, open_pairs = self._open(others, history, only_rung, with_known=not picks_at_random)
         say("select")
@@ -262,7 +265,7 @@ class Planner:
         rung = self.goals.problem.target_rung if only_rung is None else only_rung
         affordable = max(0, min(n, int((budget + 1e-9) // self.config.fidelities[rung].cost)))
         rows = open_pairs[:, rung].nonzero().squeeze(-1).tolist()[:affordable]
-        return self._choices(pool, [(row, rung) for row in rows], "random choice")
+        return self._choices(pool, [(row, rung) for row in rows], "chosen without a surrogate, as proposed")
 
     def _first_design(
         self, pool: Candidates, open_pairs: Tensor, n: int, budget: float, only_rung: int | None

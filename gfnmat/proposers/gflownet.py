@@ -11,12 +11,14 @@ from torch import Tensor
 from gfnmat.flow.gflownet import GFlowNet, LogReward, TrainingRecord
 from gfnmat.flow.prior.prior import FormulaPrior
 from gfnmat.flow.trainer import Training
-from gfnmat.proposers.proposer import Proposal
+from gfnmat.proposers.proposer import Measured, Proposal
 from gfnmat.space.candidates import Candidates
 from gfnmat.space.design_space import DesignSpace
 
 CRYSTAL_STEPS = 128  # of training at least; each costs five times one on compositions
 DIAGNOSED = 512  # draws on which a round's sampler is judged
+REPLAY = Training(least_steps=64)  # where what was measured is all that is learned from
+LEAST_FITNESS = -0.5  # what is far below the median is no worse than this, so that log R stays bounded
 WIDER = 4  # draws of an untrained sampler for each candidate that is wanted
 REFINED, STEPS = 64, 4  # how many of the best are refined, and how often
 
@@ -30,26 +32,38 @@ class GFlowNetProposer:
     crystals that differ in bins alone the best one is kept, and what is proposed is drawn from all these without
     repetition, in proportion to the reward.
 
+    Without a reward it learns from what was measured, and draws what was not.
+
     Args:
         space: the design space.
         trajectories: sentences to train on in each round.
         seed: fixes the initial weights.
         device: where the sampler lives.
         prior: what known materials say; see `GFlowNet`.
+        sharpness: what fitness from the median to the best measured adds to the log reward, where there is no other.
     """
 
     def __init__(
-        self, space: DesignSpace, trajectories: int, seed: int = 0, device: str = "cpu", prior: str | None = None
+        self,
+        space: DesignSpace,
+        trajectories: int,
+        seed: int = 0,
+        device: str = "cpu",
+        prior: str | None = None,
+        sharpness: float = 10.0,
     ) -> None:
         self.space, self.trajectories, self.seed, self.device = space, trajectories, seed, device
+        self.sharpness = sharpness
         self.prior = None if prior is None else FormulaPrior.load(prior, device)
         self.flow, self._untrained = self._new(), self._new()
 
     def _new(self) -> GFlowNet:
         return GFlowNet(self.space, seed=self.seed, device=self.device, prior=self.prior)
 
-    def propose(self, n: int, log_reward: LogReward | None, seed: int) -> Proposal:
-        """Up to n distinct candidates; without a reward, random sentences of the grammar."""
+    def propose(self, n: int, log_reward: LogReward | None, seed: int, measured: Measured | None = None) -> Proposal:
+        """Up to n distinct candidates; while nothing is known, random sentences of the grammar."""
+        if log_reward is None and measured is not None:
+            return self._replayed(n, measured, seed)
         if log_reward is None:
             self._untrained.reseed(seed)
             found, distinct = self._untrained.sample_distinct(n)
@@ -67,6 +81,25 @@ class GFlowNetProposer:
             self._untrained.reseed(seed)
             found = Candidates.concatenate([found, self._untrained.sample_distinct(n)[0]]).distinct()[:n]
         return Proposal(found.to("cpu"), distinct, loss=_final_loss(record), log_z=self.flow.log_z, diagnosis=diagnosis)
+
+    def _replayed(self, n: int, measured: Measured, seed: int) -> Proposal:
+        """Up to n candidates that were not measured, from a sampler of what was, in the order in which it drew them."""
+        if self.flow.environment.weighs:
+            self.flow = self._new()
+        self.flow.reseed(seed)
+        log_reward = (self.sharpness * measured.fitness.clamp(min=LEAST_FITNESS)).tolist()
+        by_key = dict(zip(measured.candidates.keys, log_reward, strict=True))
+        record = self.flow.fit(
+            lambda candidates: torch.tensor([by_key[key] for key in candidates.keys]),
+            trajectories=0,
+            training=REPLAY,
+            known=measured.candidates,
+        )
+        drawn, distinct = self.flow.sample_distinct(n + len(measured.candidates))
+        self._untrained.reseed(seed)
+        found = Candidates.concatenate([drawn, self._untrained.sample_distinct(n)[0]]).to("cpu").distinct()
+        found = found[~found.among(measured.candidates)][:n]
+        return Proposal(found, distinct, loss=_final_loss(record), log_z=self.flow.log_z)
 
     def _chosen(self, n: int, drawn: Candidates, log_reward: LogReward, seed: int) -> Candidates:
         """Up to n of these, of what an untrained sampler draws, and of the refined best."""

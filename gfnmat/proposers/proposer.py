@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from torch import Tensor
+
 from gfnmat.flow.diagnosis import Diagnosis
 from gfnmat.flow.gflownet import LogReward
 from gfnmat.space.candidates import Candidates
@@ -29,16 +31,32 @@ class Proposal:
     diagnosis: Diagnosis | None = None
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What the target fidelity said of candidates so far.
+
+    Attributes:
+        candidates: distinct ones that were measured there, or that an oracle failed for, on the CPU.
+        fitness: the higher the better, `n` float64: of those that meet the constraints 0 is the median and 1 the best;
+            all others are below these.
+    """
+
+    candidates: Candidates
+    fitness: Tensor
+
+
 class Proposer(Protocol):
     """Proposes candidates of a space; what it has learned can be kept and restored."""
 
-    def propose(self, n: int, log_reward: LogReward | None, seed: int) -> Proposal:
-        """Up to n distinct candidates.
+    def propose(self, n: int, log_reward: LogReward | None, seed: int, measured: Measured | None = None) -> Proposal:
+        """Up to n distinct candidates; where there is no reward, those to be evaluated first come first.
 
         Args:
             n: how many are wanted; a small space may give fewer.
-            log_reward: what makes a candidate worth proposing; None while nothing is known.
+            log_reward: what makes a candidate worth proposing, as a surrogate says; None while nothing is known, and
+                where there is no surrogate.
             seed: the same seed after the same history gives the same proposal.
+            measured: what is known of the target; None while nothing is.
         """
 
     def state(self) -> bytes | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gfnmat.flow.gflownet import GFlowNet, LogReward
-from gfnmat.proposers.proposer import Proposal
+from gfnmat.proposers.proposer import Measured, Proposal
 from gfnmat.space.design_space import DesignSpace
 
 
@@ -17,8 +17,8 @@ class RandomProposer:
     def __init__(self, space: DesignSpace) -> None:
         self._flow = GFlowNet(space)
 
-    def propose(self, n: int, log_reward: LogReward | None, seed: int) -> Proposal:
-        """Up to n distinct candidates, whatever the reward."""
+    def propose(self, n: int, log_reward: LogReward | None, seed: int, measured: Measured | None = None) -> Proposal:
+        """Up to n distinct candidates, whatever is known."""
         self._flow.reseed(seed)
         found, distinct = self._flow.sample_distinct(n)
         return Proposal(candidates=found, distinct=distinct)

@@ -106,6 +106,15 @@ class Candidates:
         first = first.scatter_reduce(0, inverse, torch.arange(len(self), device=inverse.device), "amin")
         return first.sort().values
 
+    def among(self, others: Candidates) -> Tensor:
+        """Which of these are also among others, `n` booleans."""
+        both = Candidates.concatenate([others, self])
+        rows = both.counts if both.crystals is None else both.crystals.rows
+        _, inverse = torch.unique(rows, dim=0, return_inverse=True)
+        is_there = torch.zeros(len(both), dtype=torch.bool, device=rows.device)
+        is_there[inverse[: len(others)]] = True
+        return is_there[inverse[len(others) :]]
+
     @classmethod
     def of(cls, formulas: Sequence[str | Composition]) -> Candidates:
         """The candidates that formulas with whole amounts name, whatever their spelling or multiple.

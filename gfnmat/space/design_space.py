@@ -21,6 +21,10 @@ class DesignSpace(Protocol):
     def settings(self) -> dict[str, Any]:
         """The arguments that make this space again, as plain values."""
 
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """The elements in the order of the grammar: ascending electronegativity."""
+
     def environment(self, device: torch.device | str = "cpu", debug: bool = False) -> GrammarEnvironment:
         """The torchgfn environment of this space; `debug` checks every action."""
 

@@ -401,7 +401,7 @@ def test_a_sampler_that_repeats_what_is_known_does_not_end_the_campaign(
     open_campaign: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     same = Proposal(Candidates.of(["AlN", "MgO", "TiO2"]), distinct=1.0)
-    monkeypatch.setattr(GFlowNetProposer, "propose", lambda self, n, log_reward, seed: same)
+    monkeypatch.setattr(GFlowNetProposer, "propose", lambda self, n, log_reward, seed, measured=None: same)
     campaign = open_campaign(budget={"cost": 12})
     assert "does not pay" in campaign.run()
     assert campaign.status().spent > 11

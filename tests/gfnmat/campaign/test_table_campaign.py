@@ -75,6 +75,13 @@ def test_a_data_frame_is_as_good_as_a_file(file: Path, tmp_path: Path) -> None:
     assert runs[0].measurements()["formula"].tolist() == runs[1].measurements()["formula"].tolist()
 
 
+def test_a_pool_is_the_whole_table_unless_a_file_is_named(tmp_path: Path) -> None:
+    changes = {"proposer": {"kind": "pool"}, "surrogate": {"kind": "none"}, "budget": {"cost": 100}}
+    campaign = Campaign.open(content(**changes), store=f"sqlite:///{tmp_path / 'pool.db'}")
+    campaign.run()
+    assert sorted(campaign.measurements()["formula"]) == sorted(campaign.space.enumerate().formulas)
+
+
 def test_a_table_that_is_not_there_is_named(file: Path) -> None:
     file.write_text(FILE.replace("path: data/known.csv", "path: data/unknown.csv", 1))
     with pytest.raises(ConfigError, match=r"replay\.yaml: space: table: no file .*data/unknown\.csv"):

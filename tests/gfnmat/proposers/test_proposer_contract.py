@@ -4,17 +4,26 @@ import pytest
 import torch
 from torch import Tensor
 
-from gfnmat import Candidates, CompositionSpace, CrystalSpace
+from gfnmat import Candidates, CompositionSpace, CrystalSpace, TableSpace
+from gfnmat.proposers.evolutionary import EvolutionaryProposer
 from gfnmat.proposers.gflownet import GFlowNetProposer
-from gfnmat.proposers.proposer import Proposer
+from gfnmat.proposers.pool import PoolProposer
+from gfnmat.proposers.proposer import Measured, Proposer
 from gfnmat.proposers.random import RandomProposer
 from gfnmat.space.design_space import DesignSpace
 
 SPACE = CompositionSpace(["Li", "Mg", "Al", "Ti", "O", "F", "N"], (2, 3), (2, 9))
+TABLE = TableSpace(frame={"formula": SPACE.enumerate()[::2].formulas})
 
 
 def nitrogen(candidates: Candidates) -> Tensor:
     return 3.0 * (candidates.counts[:, 6] > 0)
+
+
+def measured_in(space: DesignSpace) -> Measured:
+    """Twelve candidates, fitter with nitrogen."""
+    candidates = RandomProposer(space).propose(12, None, seed=7).candidates
+    return Measured(candidates, candidates.counts[:, 6].double())
 
 
 class ProposerContract:
@@ -39,6 +48,14 @@ class ProposerContract:
         other = self.make().propose(30, reward, seed=2)  # type: ignore[arg-type]
         assert first.candidates.keys == second.candidates.keys
         assert first.candidates.keys != other.candidates.keys
+
+    @pytest.mark.parametrize("reward", [None, nitrogen])
+    def test_what_was_measured_is_used_and_gives_one_proposal(self, reward: object) -> None:
+        known = measured_in(self.space)
+        first, second = (self.make().propose(30, reward, 1, known) for _ in range(2))  # type: ignore[arg-type]
+        assert first.candidates.keys == second.candidates.keys
+        assert 0 < len(set(first.candidates.keys)) == len(first.candidates) <= 30
+        assert bool(self.space.admits(first.candidates).all())
 
     def test_what_was_kept_goes_on_as_before(self) -> None:
         proposer = self.make()
@@ -74,6 +91,37 @@ class TestGFlowNet(ProposerContract):
         assert torch.isfinite(torch.tensor(proposer.propose(10, nitrogen, 4).loss))
 
 
+class TestEvolutionary(ProposerContract):
+    def make(self) -> Proposer:
+        return EvolutionaryProposer(SPACE, population=10, mutation=0.5, tournament=3)
+
+
+class TestPool(ProposerContract):
+    def make(self) -> Proposer:
+        return PoolProposer(SPACE.enumerate()[:400])
+
+
+class TestRandomOfATable(ProposerContract):
+    space = TABLE
+
+    def make(self) -> Proposer:
+        return RandomProposer(TABLE)
+
+
+class TestGFlowNetOfATable(ProposerContract):
+    space = TABLE
+
+    def make(self) -> Proposer:
+        return GFlowNetProposer(TABLE, trajectories=512, seed=0)
+
+
+class TestEvolutionaryOfATable(ProposerContract):
+    space = TABLE
+
+    def make(self) -> Proposer:
+        return EvolutionaryProposer(TABLE, population=10, mutation=0.5, tournament=3)
+
+
 CRYSTALS = CrystalSpace(["Mg", "Al", "N"], (2, 2), (2, 4), chemistry="any", space_groups=[216, 225])
 
 
@@ -89,3 +137,17 @@ class TestGFlowNetOfCrystals(ProposerContract):
 
     def make(self) -> Proposer:
         return GFlowNetProposer(CRYSTALS, trajectories=256, seed=0)
+
+
+class TestEvolutionaryOfCrystals(ProposerContract):
+    space = CRYSTALS
+
+    def make(self) -> Proposer:
+        return EvolutionaryProposer(CRYSTALS, population=8, mutation=0.5, tournament=3)
+
+
+class TestPoolOfCrystals(ProposerContract):
+    space = CRYSTALS
+
+    def make(self) -> Proposer:
+        return PoolProposer(RandomProposer(CRYSTALS).propose(300, None, seed=0).candidates)
