@@ -26,7 +26,6 @@ import argparse
 from time import perf_counter, process_time
 
 import torch
-from botorch.utils.multi_objective.hypervolume import Hypervolume
 from botorch.utils.multi_objective.pareto import is_non_dominated
 from machine import describe
 from pymatgen.core import Element
@@ -34,6 +33,7 @@ from torch import Tensor
 
 from gfnmat import Candidates, CompositionSpace, GFlowNet
 from gfnmat.flow.conditions import Condition, Conditioning
+from gfnmat.metrics.hypervolume import hypervolume
 from oracles import build
 
 SPACE = CompositionSpace(
@@ -92,10 +92,9 @@ def distance(log_prob: Tensor, log_reward: Tensor) -> float:
     return float((log_prob.double().exp() - log_reward.double().softmax(0)).abs().sum() / 2)
 
 
-def hypervolume(objectives: Tensor) -> float:
-    """Of what is not dominated, above (0, 0)."""
-    points = objectives.double()
-    return float(Hypervolume(torch.zeros(2, dtype=torch.double)).compute(points[is_non_dominated(points)]))
+def above_zero(objectives: Tensor) -> float:
+    """Hypervolume above (0, 0)."""
+    return hypervolume(objectives, (0, 0))
 
 
 def against_enumeration(members: Candidates, objectives: Tensor, seed: int) -> None:
@@ -121,12 +120,12 @@ def against_enumeration(members: Candidates, objectives: Tensor, seed: int) -> N
 
 def preferred(members: Candidates, objectives: Tensor, seed: int) -> None:
     """Prints the hypervolumes of what is drawn, a line for each way and budget."""
-    whole = hypervolume(objectives)
+    whole = above_zero(objectives)
 
     def line(name: str, budget: int, drawn: list[Tensor], tables: list[Table], seconds: object) -> None:
         asked = torch.cat([torch.zeros(0, dtype=torch.int64), *(rows for table in tables for rows in table.asked)])
         drawings = zip(*(rows.split(DRAWS) for rows in drawn), strict=True)
-        share = sum(hypervolume(objectives[torch.cat(rows)]) for rows in drawings) / DRAWINGS / whole
+        share = sum(above_zero(objectives[torch.cat(rows)]) for rows in drawings) / DRAWINGS / whole
         print(
             f"{seed:4}  {name:9}  {budget:12}  {len(asked):6}  {len(asked.unique()):8}  {share:11.4f}  {seconds}",
             flush=True,
@@ -188,7 +187,7 @@ def main() -> None:
     print(f"{SPACE}: {len(members)} compositions")
     print(
         f"objectives: correlation {correlation(heavy, -energy):+.3f}, "
-        f"{int(is_non_dominated(objectives.double()).sum())} not dominated, hypervolume {hypervolume(objectives):.4f}"
+        f"{int(is_non_dominated(objectives.double()).sum())} not dominated, hypervolume {above_zero(objectives):.4f}"
     )
 
     print(f"\none conditional sampler, {TRAJECTORIES} trajectories: the worst of {len(PREFERENCES)} preferences")

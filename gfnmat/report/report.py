@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,8 +11,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gfnmat.campaign.goals import Goals
 from gfnmat.config import CampaignConfig
+from gfnmat.metrics.evaluations import judge
 from gfnmat.problem import Problem
 from gfnmat.report.labels import structure_name
 from gfnmat.report.yardstick import Yardstick
@@ -139,33 +138,6 @@ def _campaign(campaign: Campaign, label: str, problem: Problem) -> CampaignData:
         provenance=campaign.provenance(),
         store=campaign.store_url,
     )
-
-
-def judge(measurements: pd.DataFrame, problem: Problem, target: str) -> tuple[pd.DataFrame, Tensor]:
-    """Adds `paid`, `running_cost`, `counts` and `front` to measurements; also the utilities of those that count."""
-    frame = measurements.reset_index(drop=True)
-    paid = frame["cost"].astype(float).fillna(0.0).where(frame["status"] != "withdrawn", 0.0)
-    frame = frame.assign(paid=paid, running_cost=paid.cumsum())
-    values = torch.tensor(
-        [[_float(row.get(name)) for name in problem.properties] for row in frame.to_dict("records")],
-        dtype=torch.double,
-    ).reshape(len(frame), len(problem.properties))
-    goals = Goals(problem)
-    utilities = goals.utilities(values)
-    counts = goals.meets_constraints(values) & utilities.isfinite().all(-1)
-    counts &= torch.tensor(
-        ((frame["fidelity"] == target) & (frame["status"] == "done")).to_numpy(dtype=bool, copy=True)
-    )
-    if "duplicate_of" in frame:
-        counts &= torch.tensor(frame["duplicate_of"].isna().to_numpy(dtype=bool, copy=True))
-    front = torch.zeros_like(counts)
-    if bool(counts.any()):
-        front[counts] = goals.non_dominated(utilities[counts])
-    return frame.assign(counts=counts.numpy(), front=front.numpy()), utilities[counts]
-
-
-def _float(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan
 
 
 def _cifs(campaign: Campaign, measurements: pd.DataFrame) -> dict[str, str]:

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gfnmat.campaign.goals import Goals
+from gfnmat.metrics.curves import best_so_far, hypervolume_found
+from gfnmat.metrics.evaluations import Evaluations
+from gfnmat.metrics.hypervolume import box_around, hypervolume
 from gfnmat.problem import Problem
 from gfnmat.report.labels import words
-
-MARGIN = 0.1
-"""How far the reference point lies beyond the worst member of any front, as a share of the fronts' extent."""
 
 
 @dataclass(frozen=True)
@@ -37,20 +36,12 @@ class Yardstick:
     def over(cls, problem: Problem, sets: Sequence[Tensor]) -> Yardstick:
         """The one that is fair to all sets of utilities (`n x objectives` each).
 
-        The ideal point has the best of each objective; the reference point lies `MARGIN` beyond the worst that
-        any member of any set's own Pareto front has.
+        The ideal point has the best of each objective; the reference point lies a tenth of the extent beyond the worst
+        that any member of any set's own Pareto front has.
         """
-        goals = Goals(problem)
-        fronts = [points[goals.non_dominated(points)] for points in sets if len(points)]
-        if not fronts:
+        if not any(len(points) for points in sets):
             return cls(problem, (0.0,) * len(problem.objectives), (1.0,) * len(problem.objectives))
-        front, everything = torch.cat(fronts), torch.cat([points for points in sets if len(points)])
-        ideal = front.amax(0)
-        extent = ideal - front.amin(0)
-        # a front of one point has no extent: all that was measured stands in for it
-        extent = torch.where(extent > 0, extent, ideal - everything.amin(0))
-        extent = torch.where(extent > 0, extent, torch.ones_like(extent))
-        reference = front.amin(0) - MARGIN * extent
+        reference, ideal = box_around(sets)
         return cls(problem, tuple(reference.tolist()), tuple(ideal.tolist()))
 
     @property
@@ -72,14 +63,12 @@ class Yardstick:
         """The worth of `n x objectives` utilities; of none, NaN with one objective and 0 with several."""
         if not self.several:
             return float(utilities.max()) if len(utilities) else math.nan
-        if not len(utilities):
-            return 0.0
-        from botorch.utils.multi_objective.hypervolume import Hypervolume
+        return hypervolume(self._shares(utilities), torch.zeros(len(self.reference)))
 
+    def _shares(self, utilities: Tensor) -> Tensor:
+        """`n x objectives` utilities as shares of the box."""
         low, high = (torch.tensor(corner, dtype=torch.double) for corner in (self.reference, self.ideal))
-        shares = (utilities.double() - low) / (high - low)
-        front = shares[Goals(self.problem).non_dominated(shares)]
-        return float(Hypervolume(torch.zeros_like(low)).compute(front))
+        return (utilities.double() - low) / (high - low)
 
     def shown(self, worth: float) -> float:
         """The worth as a reader knows it: hypervolume, value of the property, or distance from the window."""
@@ -95,13 +84,18 @@ class Yardstick:
 
     def progress(self, costs: Sequence[float], utilities: Tensor) -> list[tuple[float, float]]:
         """Where the worth rose: (cost so far, value as shown), for materials in the order of measurement."""
-        goals = Goals(self.problem)
-        best = utilities[:0]
+        evaluations = Evaluations(
+            paid=torch.diff(torch.tensor([0.0, *costs], dtype=torch.double)),
+            utilities=self._shares(utilities) if self.several else utilities,
+            counts=torch.ones(len(utilities), dtype=torch.bool),
+            names=("",) * len(utilities),
+        )
+        if self.several:
+            curve = hypervolume_found(evaluations, torch.zeros(len(self.reference)))
+        else:
+            curve = best_so_far(evaluations)
         steps: list[tuple[float, float]] = [(0.0, 0.0)] if self.several else []
-        for cost, point in zip(costs, utilities, strict=True):
-            if len(best) and bool(((best >= point).all(-1)).any()):
-                continue
-            best = torch.cat([best, point[None]])
-            best = best[goals.non_dominated(best)]
-            steps.append((cost, self.shown(self.worth(best))))
+        for cost, worth in zip(costs, curve.values.tolist(), strict=True):
+            if not steps or self.shown(worth) != steps[-1][1]:
+                steps.append((cost, self.shown(worth)))
         return steps

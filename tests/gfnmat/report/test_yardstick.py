@@ -4,7 +4,8 @@ import pytest
 import torch
 from fake_campaign import ONE_OBJECTIVE, config
 
-from gfnmat.report.yardstick import MARGIN, Yardstick
+from gfnmat.metrics.hypervolume import MARGIN
+from gfnmat.report.yardstick import Yardstick
 
 TWO = config().problem
 ONE = config(objectives=ONE_OBJECTIVE).problem

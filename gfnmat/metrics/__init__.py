@@ -1,0 +1,1 @@
+"""What a campaign reached, and at what cost."""
