@@ -84,10 +84,9 @@ class Campaign:
             EvaluationError: an oracle failed for every material of a batch. These stay outstanding, and running again
                 tries them again.
         """
-        tell_of = progress or (lambda where: None)
         self._restore_proposer()
         while True:
-            self._evaluate_outstanding(tell_of)
+            self._evaluate_outstanding(progress)
             history, number = self._history(), len(self._store.rounds())
             if (reason := self._end(history, number)) is not None:
                 return reason
@@ -95,7 +94,7 @@ class Campaign:
                 history,
                 n=self.config.acquisition.batch_size,
                 round_number=number,
-                say=lambda phase, h=history, n=number: tell_of(self._where(h, n, phase)),  # type: ignore[misc]
+                say=lambda phase, h=history, n=number: progress(self._where(h, n, phase)) if progress else None,  # type: ignore[misc]
             )
             if not plan.choices:
                 return "no candidate is left that an oracle can answer and the budget pays for"
@@ -260,11 +259,12 @@ class Campaign:
         record, state = (None, None) if asked else (plan.record, self._proposer.state())
         return self._store.issue(plan.choices, self._fidelity_names, record, state, number, asked=asked)
 
-    def _evaluate_outstanding(self, tell_of: Callable[[Progress], None]) -> None:
+    def _evaluate_outstanding(self, progress: Callable[[Progress], None] | None) -> None:
         """Evaluates what the loop issued and has no answer for."""
         while waiting := [s for s in self._history().outstanding if not s.asked]:
             for batch in self._evaluator.evaluate(waiting):
-                tell_of(self._where(self._history(), batch[0].round, "evaluate"))
+                if progress is not None:  # reading all of a long history after each batch takes longer than the batch
+                    progress(self._where(self._history(), batch[0].round, "evaluate"))
 
     def _where(self, history: History, number: int, phase: str) -> Progress:
         waiting = {suggestion.id for suggestion in history.outstanding}

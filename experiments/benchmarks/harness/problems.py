@@ -1,0 +1,86 @@
+"""What is to be found: a campaign file, its table, and how long comparators may search."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from harness.sources import BAND_GAPS, DIELECTRIC, TERNARY_OXIDES, Source, Table
+
+FOLDER = Path(__file__).parents[1] / "problems"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A campaign that several methods run.
+
+    Attributes:
+        name: what it is called.
+        file: its campaign file.
+        source: the table that it reads; None if it reads none of the user's data.
+        long_budget: what methods that take no time to choose may spend, so that they too find what is looked for; None
+            leaves them the campaign's own budget.
+        reference: the reference point of the hypervolume, a value a property; without one it is a tenth beyond the
+            worst of any run's Pareto front, and depends on the runs that are compared.
+        k: how many of the best make up the top-K mean and the diversity.
+    """
+
+    name: str
+    file: Path
+    source: Source | None = None
+    long_budget: float | None = None
+    reference: Mapping[str, float] = field(default_factory=dict)
+    k: int = 10
+
+    def content(self, table: Table | None) -> dict[str, Any]:
+        """The campaign file as plain values; paths that lie beside it, and its table, are made absolute."""
+        document = YAML(typ="safe").load(self.file.read_text(encoding="utf-8"))
+        parts = [document["space"], *document["fidelities"], document.get("proposer", {})]
+        for part in parts:
+            if "path" in part:
+                part["path"] = str(self._found(part["path"], table))
+        return json.loads(json.dumps({**document, "name": self.name}))
+
+    def _found(self, path: str, table: Table | None) -> Path:
+        return table.path if table and path == table.source.name else (self.file.parent / path).resolve()
+
+
+PROBLEMS: dict[str, Problem] = {
+    problem.name: problem
+    for problem in (
+        Problem("enumerable", FOLDER / "enumerable.yaml", long_budget=6000),
+        Problem(
+            "dielectric",
+            FOLDER / "dielectric.yaml",
+            DIELECTRIC,
+            long_budget=964,
+            reference={"band_gap": 0.0, "dielectric_total": 1.0},  # a metal; vacuum
+        ),
+        Problem("band-gap", FOLDER / "band-gap.yaml", BAND_GAPS, long_budget=2500),
+        Problem("formation-energy", FOLDER / "formation-energy.yaml", TERNARY_OXIDES, long_budget=6000),
+        Problem(
+            "quickstart",
+            FOLDER.parents[1] / "quickstart.yaml",
+            reference={"bulk_modulus": 0.0, "density": 8.0},
+        ),
+    )
+}
+
+
+def problem_named(name: str) -> Problem:
+    """The problem of this name, or of a campaign file of the user's own.
+
+    Raises:
+        ValueError: there is neither.
+    """
+    if name in PROBLEMS:
+        return PROBLEMS[name]
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        return Problem(path.stem, path)
+    raise ValueError(f"problem {name!r} is not known; give a campaign file, or one of {', '.join(PROBLEMS)}.")
