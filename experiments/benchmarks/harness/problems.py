@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,8 @@ from ruamel.yaml import YAML
 from harness.sources import BAND_GAPS, DIELECTRIC, TERNARY_OXIDES, Source, Table
 
 FOLDER = Path(__file__).parents[1] / "problems"
+BESIDE = {"path", "prior", "prototype"}
+"""Keys of a campaign file that may name what lies beside it."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,19 @@ class Problem:
     k: int = 10
 
     def content(self, table: Table | None) -> dict[str, Any]:
-        """The campaign file as plain values; paths that lie beside it, and its table, are made absolute."""
+        """The campaign file as plain values, which may be written elsewhere: what lies beside it has absolute paths."""
         document = YAML(typ="safe").load(self.file.read_text(encoding="utf-8"))
-        parts = [document["space"], *document["fidelities"], document.get("proposer", {})]
-        for part in parts:
-            if "path" in part:
-                part["path"] = str(self._found(part["path"], table))
-        return json.loads(json.dumps({**document, "name": self.name}))
-
-    def _found(self, path: str, table: Table | None) -> Path:
-        return table.path if table and path == table.source.name else (self.file.parent / path).resolve()
+        for fidelity in document["fidelities"]:
+            if fidelity["oracle"] == "python":
+                fidelity.setdefault("path", ".")  # where its module is looked for
+        for part in (document["space"], *document["fidelities"], document.get("proposer", {})):
+            for key in BESIDE & set(part):
+                beside = self.file.parent / str(part[key])
+                if table is not None and part[key] == table.source.name:
+                    part[key] = str(table.path)
+                elif key == "path" or beside.is_file():
+                    part[key] = str(beside.resolve())
+        return {**document, "name": self.name}
 
 
 PROBLEMS: dict[str, Problem] = {

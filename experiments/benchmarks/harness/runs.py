@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,7 @@ import gfnmat
 import oracles
 import surrogates
 from harness.methods import Method
-from harness.problems import Problem
+from harness.problems import BESIDE, Problem
 from harness.sources import Table
 
 OUTSIDE_THE_LOOP = ("report", "metrics")
@@ -31,8 +32,8 @@ class Run:
     Attributes:
         problem, method, seed: what is run.
         content: the campaign file.
-        folder: where its store and results are; named by a digest of the content, of the table and of the code, so
-            that what is found there is the result of just this.
+        folder: where its store and results are; named by a digest of the content, of the files that it
+            names and of the code, so that what is found there is the result of just this.
     """
 
     problem: str
@@ -46,9 +47,9 @@ class Run:
         """The run, and its folder below `output`."""
         content = method.applied(problem.content(table), seed, problem.long_budget)
         text = json.dumps(content, sort_keys=True)
-        if table is not None:
-            text = text.replace(str(table.path), table.digest)
-        digest = hashlib.sha256(f"{text}/{code_digest()}".encode()).hexdigest()[:12]
+        for file in _files(content):
+            text = text.replace(json.dumps(str(file)), hashlib.sha256(file.read_bytes()).hexdigest())
+        digest = hashlib.sha256(f"{text}/{_modules(content)}/{code_digest()}".encode()).hexdigest()[:12]
         folder = output.resolve() / "runs" / problem.name / method.name / f"{seed}-{digest}"
         return cls(problem.name, method.name, seed, content, folder)
 
@@ -83,6 +84,20 @@ class Run:
         url = f"sqlite:///{self.folder / 'campaign.db'}"
         with self.campaign_file.open("w", encoding="utf-8") as file:
             YAML(typ="safe").dump({**self.content, "store": url, "output": str(self.folder)}, file)
+
+
+def _files(content: Mapping[str, Any]) -> list[Path]:
+    """The files that a campaign's content names."""
+    parts = (content["space"], *content["fidelities"], content.get("proposer", {}))
+    named = {str(part[key]) for part in parts for key in BESIDE & set(part)}
+    return sorted(path for path in map(Path, named) if path.is_file())
+
+
+def _modules(content: Mapping[str, Any]) -> str:
+    """The sources of the user's own functions."""
+    asked = [fidelity for fidelity in content["fidelities"] if fidelity["oracle"] == "python"]
+    files = [Path(part["path"], str(part["function"]).partition(":")[0]).with_suffix(".py") for part in asked]
+    return "".join(file.read_text(encoding="utf-8") for file in files if file.is_file())
 
 
 @cache

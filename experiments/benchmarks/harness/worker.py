@@ -27,7 +27,7 @@ def main(folder: Path) -> None:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "run.json").exists():
-            _run(folder)
+            run(folder)
 
 
 def _end_with(parent: int) -> None:
@@ -37,7 +37,8 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _run(folder: Path) -> None:
+def run(folder: Path) -> None:
+    """Runs the campaign in a folder, or what is left of it."""
     start = time.perf_counter()
     campaign = Campaign.open(folder / "campaign.yaml")
     resumed = campaign.status().spent > 0
