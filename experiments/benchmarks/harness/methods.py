@@ -73,7 +73,7 @@ METHODS: dict[str, Method] = {
         Method(
             "pool",
             "surrogate and acquisition over all members, without a sampler",
-            {"proposer": {"kind": "pool"}},
+            {"proposer": {"kind": "pool", "pool": 20_000}},
         ),
         Method("random_pool", "surrogate and acquisition over random members", {"proposer": {"kind": "random"}}),
         Method(
