@@ -11,10 +11,12 @@ import pandas as pd
 import pytest
 import torch
 from harness import worker
+from harness.figures import write_png
 from harness.methods import METHODS, methods_named
+from harness.page import Section, write_page
 from harness.problems import PROBLEMS, problem_named
 from harness.results import HITS, collect
-from harness.runner import run_all
+from harness.runner import Failure, run_all
 from harness.runs import Run
 from harness.sources import DIELECTRIC, TERNARY_OXIDES
 from harness.tables import accounts, curves_table, runs_table, summary_table
@@ -119,6 +121,19 @@ def test_the_summary_agrees_with_the_runs(results):
         for quantity in ("best_at_14", "spent", "evaluations"):
             assert summary[method, quantity] == pytest.approx(of_method[quantity].mean())
     assert (runs["best_at_14"] < 0).all()  # in the unit of the objective, not as a utility
+
+
+def test_the_page_needs_no_network_and_names_what_failed(results, tmp_path):
+    curves = curves_table(results)
+    failure = Failure(results.runs["random"][0].run, "the <oracle> went away")
+    section = Section(results, curves, summary_table(results, [failure]))
+    write_page([section], [failure], {"machine": "two cores"}, tmp_path / "index.html")
+    page = (tmp_path / "index.html").read_text()
+    assert "the &lt;oracle&gt; went away" in page
+    assert page.count("Plotly.newPlot(") >= len(results.metrics)
+    assert 'src="http' not in page
+    write_png(results, curves, tmp_path / "tiny.png")
+    assert (tmp_path / "tiny.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_methods_change_what_they_say_and_nothing_else():
@@ -241,10 +256,7 @@ def test_killed_and_run_again_it_writes_the_same_tables(tmp_path):
         whole, killed = (pd.read_csv(output / name) for output in outputs)
         assert len(whole) > 1
         pd.testing.assert_frame_equal(timeless(whole), timeless(killed))
-    assert (outputs[1] / "tiny.png").read_bytes().startswith(b"\x89PNG")
-    page = (outputs[1] / "index.html").read_text()
-    assert "Plotly.newPlot" in page
-    assert 'src="http' not in page
+    assert {"tiny.png", "index.html"} <= {path.name for path in outputs[1].iterdir()}
 
 
 def timeless(table):
