@@ -62,8 +62,8 @@ def write_png(results: Results, curves: pd.DataFrame, path: Path) -> None:
         )
         panel.spines[["top", "right"]].set_visible(False)
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=max(1, len(labels)), frameon=False)
-    figure.suptitle(f"{results.problem.name}: mean of {_seeds(curves)} seeds and 95 % interval", fontsize=10)
+    title = f"{results.problem.name}: mean of {_seeds(curves)} and 95 % interval"
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False, title=title)
     figure.savefig(path, dpi=130)
 
 
@@ -115,4 +115,5 @@ def _lines(curves: pd.DataFrame, metric: str, until: float) -> Sequence[tuple[st
 
 def _seeds(curves: pd.DataFrame) -> str:
     numbers = sorted(set(curves["seeds"]))
-    return str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+    text = f"{numbers[0]} to {numbers[-1]}" if numbers[1:] else str(numbers[0])
+    return f"{text} seed{'' if text == '1' else 's'}"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+from torch import Tensor
 
 from gfnmat.metrics.bands import Band, bootstrap
 from gfnmat.metrics.reach import Estimate, median_cost, speedup
@@ -29,12 +30,19 @@ def curves_table(results: Results) -> pd.DataFrame:
     """
     rows: list[tuple[Any, ...]] = []
     for method, runs in results.runs.items():
-        costs = torch.linspace(0, min(run.evaluations.spent for run in runs), POINTS + 1, dtype=torch.double)
+        costs = _grid(results.budget, min(run.evaluations.spent for run in runs))
         for metric in results.metrics:
             band = as_shown(results, metric, bootstrap(results.at(method, metric, costs)))
             columns = (costs.tolist(), band.centre.tolist(), band.low.tolist(), band.high.tolist())
             rows += [(results.problem.name, method, metric, *point, len(runs)) for point in zip(*columns, strict=True)]
     return pd.DataFrame(rows, columns=list(CURVES)).dropna(subset=["mean"], ignore_index=True)
+
+
+def _grid(budget: float, spent: float) -> Tensor:
+    """Costs at which curves are read: as many up to the budget of the comparison as beyond it."""
+    inside = torch.linspace(0, min(budget, spent), POINTS + 1, dtype=torch.double)
+    beyond = torch.linspace(budget, spent, POINTS + 1, dtype=torch.double)[1:] if spent > budget else inside[:0]
+    return torch.cat([inside, beyond])
 
 
 def summary_table(results: Results, failures: Sequence[Failure] = ()) -> pd.DataFrame:
