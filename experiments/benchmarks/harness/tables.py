@@ -120,7 +120,7 @@ def _quantities(
         for baseline in BASELINES:
             if baseline in results.runs and baseline != method:
                 ratio = speedup(costs, results.costs_to_reach(baseline, metric, level))
-                yield f"{name}_of_{baseline}_over_this", ratio
+                yield f"{name}_speedup_over_{baseline}", ratio
     for name in accounts(runs[0], results):
         yield name, _mean([accounts(run, results)[name] for run in runs])
     yield "evaluations", _mean([float(len(run.measurements)) for run in runs])
