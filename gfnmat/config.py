@@ -184,13 +184,18 @@ class AcquisitionConfig(Value):
     """What picks candidates and fidelities.
 
     Attributes:
-        kind: `auto` (noisy expected improvement for one objective, hypervolume improvement for several), or
+        kind: `improvement` (noisy expected improvement, of the hypervolume for several objectives), `entropy_search`,
+            `knowledge_gradient` (both for one objective to minimize or maximize), `auto` (what suits the problem), or
             `random`: candidates of the pool at the target fidelity, without a surrogate.
         batch_size: evaluations picked in each round.
+        fidelity: `auto`, by what each rung tells and costs; `target` alone; or `random`, each pick at a random rung.
+        deadline: seconds after which a selection ends with what it has, one pick at least; None waits.
     """
 
-    kind: Literal["auto", "random"] = "auto"
+    kind: Literal["auto", "improvement", "entropy_search", "knowledge_gradient", "random"] = "auto"
     batch_size: int = Field(default=8, ge=1)
+    fidelity: Literal["auto", "target", "random"] = "auto"
+    deadline: float | None = Field(default=None, gt=0)
 
 
 class CampaignConfig(Value):
@@ -221,7 +226,12 @@ class CampaignConfig(Value):
 
     @model_validator(mode="after")
     def _is_a_problem(self) -> Self:
-        _ = self.problem
+        kind = self.acquisition.kind
+        if kind in ("entropy_search", "knowledge_gradient") and not self.problem.is_scalar:
+            raise ValueError(
+                f"acquisition: {kind} is for one objective to minimize or maximize, and here "
+                f"{self.problem.goals_in_words}; choose improvement, or auto"
+            )
         return self
 
     @property

@@ -126,6 +126,19 @@ class Problem(Value):
         return tuple(dict.fromkeys([o.property for o in self.objectives] + [c.property for c in self.constraints]))
 
     @property
+    def is_scalar(self) -> bool:
+        """Whether one property is to be minimized or maximized, and nothing else."""
+        return len(self.objectives) == 1 and self.objectives[0].goal != "target"
+
+    @property
+    def goals_in_words(self) -> str:
+        """The objectives' kind, for a person."""
+        if len(self.objectives) > 1:
+            return f"there are {len(self.objectives)} objectives"
+        wanted = "has a target window" if self.objectives[0].goal == "target" else "is the one objective"
+        return f"{self.objectives[0].property} {wanted}"
+
+    @property
     def target(self) -> Fidelity:
         """The rung whose word counts."""
         return self.fidelities[-1]

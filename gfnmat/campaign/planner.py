@@ -14,7 +14,11 @@ import torch
 from torch import Tensor
 
 import surrogates
-from gfnmat.campaign.acquisition import Pick, select
+from gfnmat.campaign.acquisition.agreement import Agreement
+from gfnmat.campaign.acquisition.explanation import explain
+from gfnmat.campaign.acquisition.kinds import choose_kind
+from gfnmat.campaign.acquisition.selection import Policy, select
+from gfnmat.campaign.acquisition.situation import Offer, Situation
 from gfnmat.campaign.feasibility import Feasibility
 from gfnmat.campaign.features import features_of, identities
 from gfnmat.campaign.fitness import measured
@@ -85,7 +89,11 @@ class Planner:
         """
         start = perf_counter()
         seed = plan_seed(self.config.seed, len(history.suggestions))
-        picks_at_random = self.config.acquisition.kind == "random" or self.config.surrogate.kind == "none"
+        asked = "random" if self.config.surrogate.kind == "none" else self.config.acquisition.kind
+        kind = choose_kind(asked, self.goals.problem)
+        picks_at_random = kind.name == "random"
+        if only_rung is None and self.config.acquisition.fidelity == "target":
+            only_rung = self.goals.problem.target_rung
         learned = None if picks_at_random else self._learn(history, seed, say)
         say("propose")
         reward = learned.reward if learned else None
@@ -101,7 +109,7 @@ class Planner:
             choices: tuple[Choice, ...] = ()
         elif learned is not None:
             reserve = self.config.fidelities[-1].cost if only_rung is None else 0.0
-            choices = self._select(learned, pool, open_pairs, history, n, budget, reserve, seed)
+            choices = self._select(learned, pool, open_pairs, history, n, budget, reserve, seed, kind.name)
         elif picks_at_random:
             choices = self._at_random(pool, open_pairs, n, budget, only_rung)
         else:
@@ -119,6 +127,7 @@ class Planner:
             effective_share=diagnosis.effective_share if diagnosis else None,
             coverage=learned.coverage if learned else None,
             rank_correlation=learned.rank_correlation if learned else None,
+            acquisition=f"{kind.name}: {kind.why}" if learned or picks_at_random else "first design",
         )
         return Plan(choices, record)
 
@@ -204,42 +213,45 @@ class Planner:
         budget: float,
         reserve: float,
         seed: int,
+        kind: str,
     ) -> tuple[Choice, ...]:
         features = features_of(pool)
-        picks = select(
+        identities_known = self._identities_of(history)
+        answered = history.answered
+        situation = Situation(
             surrogate=learned.surrogate,
             goals=self.goals,
             scale=learned.scale,
-            pool=features,
-            open_pairs=open_pairs,
             measured=_features_suggested([m.suggestion for m in history.at_target()], like=features),
             pending=_features_suggested(history.outstanding, like=features),
-            costs=[fidelity.cost for fidelity in self.config.fidelities],
-            n=n,
+            pending_rungs=torch.tensor([s.choice.rung for s in history.outstanding], dtype=torch.long),
+            agreement=Agreement.of(
+                [identities_known[m.suggestion.choice.key] for m in answered],
+                torch.tensor([m.suggestion.choice.rung for m in answered]),
+                history.values(answered),
+                len(self.config.fidelities),
+            ),
+        )
+        offer = Offer(
+            pool=features,
+            open_pairs=open_pairs,
+            costs=tuple(fidelity.cost for fidelity in self.config.fidelities),
             budget=budget,
             reserve=reserve,
-            seed=seed,
             log_feasibility=learned.feasibility.log_probability(features),
         )
+        policy = Policy(kind, self.config.acquisition.fidelity, self.config.acquisition.deadline)
+        picks = select(situation, offer, policy, n, seed)
         if not picks:
             return ()
         prediction = learned.surrogate.predict(features[[pick.index for pick in picks]])
         properties = self.goals.problem.properties
-        return tuple(
-            replace(
-                self._choice(pool[pick.index], pick.rung, self._reason(pick)),
-                means=dict(zip(properties, mean.tolist(), strict=True)),
-                sds=dict(zip(properties, sd.tolist(), strict=True)),
-            )
-            for pick, mean, sd in zip(picks, prediction.mean, prediction.sd, strict=True)
-        )
-
-    def _reason(self, pick: Pick) -> str:
-        fidelity = self.config.fidelities[pick.rung]
-        improvement = f"expected improvement exp({pick.log_improvement:.1f})"
-        if fidelity == self.config.fidelities[-1]:
-            return f"{improvement} at the target"
-        return f"{improvement} at the target, of which {fidelity.name} tells {pick.share:.0%} at cost {fidelity.cost:g}"
+        chosen = []
+        for pick, mean, sd in zip(picks, prediction.mean.tolist(), prediction.sd.tolist(), strict=True):
+            means, sds = dict(zip(properties, mean, strict=True)), dict(zip(properties, sd, strict=True))
+            why = explain(pick, kind, self.config.fidelities, means, sds)
+            chosen.append(replace(self._choice(pool[pick.index], pick.rung, why), means=means, sds=sds))
+        return tuple(chosen)
 
     def _choices(self, pool: Candidates, pairs: Sequence[tuple[int, int]], why: str) -> tuple[Choice, ...]:
         return tuple(self._choice(pool[index], rung, why) for index, rung in pairs)

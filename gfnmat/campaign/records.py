@@ -111,6 +111,7 @@ class RoundRecord:
         coverage: share of the measurements at the target inside the surrogate's 90 % interval when left out, mean
             over the properties; None without a surrogate.
         rank_correlation: Spearman's, of the same predictions with the measurements.
+        acquisition: the kind of acquisition that picked, and why this kind.
     """
 
     round: int
@@ -124,3 +125,4 @@ class RoundRecord:
     effective_share: float | None = None
     coverage: float | None = None
     rank_correlation: float | None = None
+    acquisition: str = ""

@@ -10,7 +10,10 @@ from torch import Tensor
 
 import surrogates
 from gfnmat import Candidates, CompositionSpace, CrystalSpace, GFlowNet
-from gfnmat.campaign.acquisition import Pick, select
+from gfnmat.campaign.acquisition.agreement import Agreement
+from gfnmat.campaign.acquisition.pick import Pick
+from gfnmat.campaign.acquisition.selection import Policy, select
+from gfnmat.campaign.acquisition.situation import Offer, Situation
 from gfnmat.campaign.feasibility import LEAST, NEEDED, Feasibility
 from gfnmat.campaign.features import features_of
 from gfnmat.campaign.goals import Goals
@@ -165,21 +168,24 @@ def chosen(pool: Tensor, log_feasibility: Tensor | None, n: int = 1) -> list[Pic
     values = torch.sin(5 * known)
     surrogate = surrogates.build("multi_fidelity_gp", n_fidelities=2, n_properties=1)
     surrogate.fit(known, torch.ones(8, dtype=torch.long), values)
-    return select(
+    at_target = torch.ones(len(known), dtype=torch.long)
+    situation = Situation(
         surrogate=surrogate,
         goals=GOALS,
         scale=Scale.of(GOALS.utilities(values)),
-        pool=pool,
-        open_pairs=torch.tensor([[False, True]]).expand(len(pool), 2),
         measured=known,
         pending=known[:0],
+        pending_rungs=at_target[:0],
+        agreement=Agreement.of([str(i) for i in range(len(known))], at_target, values, 2),
+    )
+    offer = Offer(
+        pool=pool,
+        open_pairs=torch.tensor([[False, True]]).expand(len(pool), 2),
         costs=(1.0, 1.0),
-        n=n,
         budget=100.0,
-        reserve=0.0,
-        seed=0,
         log_feasibility=log_feasibility,
     )
+    return select(situation, offer, Policy(), n, seed=0)
 
 
 @pytest.mark.parametrize("doubtful", [0, 1])
@@ -190,7 +196,7 @@ def test_of_two_equal_candidates_the_one_that_will_be_answered_is_chosen(doubtfu
     first, second = chosen(twins, doubt, n=2)
     assert (first.index, second.index) == (1 - doubtful, doubtful)
     (alone,) = chosen(twins[:1], doubt[doubtful, None])
-    assert alone.log_improvement == pytest.approx(first.log_improvement + math.log(0.3), abs=1e-6)
+    assert alone.log_value == pytest.approx(first.log_value + math.log(0.3), abs=1e-6)
 
 
 def test_without_doubts_the_choice_is_the_same_as_with_certainty() -> None:

@@ -1,0 +1,155 @@
+"""Noisy expected improvement at the target, by cost.
+
+The worth of a candidate is its noisy expected (hypervolume) improvement at the target fidelity (Ament et al.,
+arXiv:2310.20708), with what is awaited. A lower rung keeps a share of it at a lower price; see `confirmation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from gfnmat.campaign.acquisition.confirmation import detour
+from gfnmat.campaign.acquisition.information import Information
+from gfnmat.campaign.acquisition.pick import Scores
+from gfnmat.campaign.acquisition.quiet import quiet
+from gfnmat.campaign.acquisition.situation import Offer, Situation
+
+if TYPE_CHECKING:
+    from botorch.acquisition import AcquisitionFunction, MCAcquisitionObjective
+
+N_SAMPLES = 64
+N_OUTCOMES = 256  # draws of a candidate's properties, for its chance to improve
+REFERENCE = -0.1  # of the hypervolume: a tenth of the measured range below the worst of each objective
+AT_ONCE = 512  # candidates scored in one batch
+
+
+class Improvement:
+    """Scores pairs by the expected (hypervolume) improvement over what was measured.
+
+    Args:
+        situation: what is known.
+        offer: what may be picked.
+        seed: fixes the quasi-random samples.
+    """
+
+    def __init__(self, situation: Situation, offer: Offer, seed: int) -> None:
+        self.situation, self.offer, self.seed = situation, offer, seed
+        self._goals = situation.goals
+        self.n_objectives = len(situation.goals.problem.objectives)
+        self._baseline = self._pruned(situation.surrogate.transform(situation.measured))
+        self._alone = self._acquisition(situation.pending)
+        self._front = self._believed_front()
+
+    def worth(self, rows: Tensor) -> Tensor:
+        """Log of the improvement that the target would give, each row by itself, `n`."""
+        return self._log_improvement(self._alone, rows)
+
+    def __call__(self, rows: Tensor, information: Information, taken: Sequence[tuple[int, int]]) -> Scores:
+        """What speaks for the pairs of these rows, of which so much is known, once others, (row, rung), are taken."""
+        picked = self.offer.pool[[row for row, _ in taken]]
+        acquisition = self._acquisition(torch.cat([self.situation.pending, picked])) if taken else self._alone
+        log_improvement = self._log_improvement(acquisition, rows)
+        advantage = self._advantage(information)
+        costs = self.offer.costs
+        share = torch.ones_like(information.correlation[..., 0])
+        price = torch.full_like(share, costs[-1])
+        for rung in range(self.situation.n_rungs - 1):
+            correlation = information.correlation[:, rung].square().mean(-1).sqrt()
+            way = detour(advantage, correlation, costs[rung], costs[-1])
+            share[:, rung], price[:, rung] = way.share, way.price
+        return Scores(log_improvement[:, None] + share.clamp(min=1e-12).log(), share, price)
+
+    def _log_improvement(self, acquisition: AcquisitionFunction, rows: Tensor) -> Tensor:
+        inputs = self.situation.surrogate.transform(self.offer.pool[rows])[:, None]
+        with torch.no_grad(), quiet():
+            improvement = torch.cat([acquisition(part) for part in inputs.split(AT_ONCE)])
+        return improvement + self.offer.log_answered(rows)
+
+    def _advantage(self, information: Information) -> Tensor:
+        """By how many deviations a normal value with the same chance to improve would be better than the best, `n`."""
+        chance = (
+            self._chance(information) * self._goals.log_probability_of_meeting(information.mean, information.sd).exp()
+        )
+        return torch.special.ndtri(chance.clamp(1e-9, 1 - 1e-9))
+
+    def _chance(self, information: Information) -> Tensor:
+        """Probability, `n`, that a candidate's utilities are not dominated by what is believed of the measured ones."""
+        if self.n_objectives == 1 and self._goals.problem.objectives[0].goal != "target":
+            column = self._goals.problem.properties.index(self._goals.problem.objectives[0].property)
+            better = self._goals.utilities(information.mean)[:, 0] - self._front[0, 0]
+            return torch.special.ndtr(better / information.sd[:, column])
+        from botorch.sampling.qmc import NormalQMCEngine
+
+        engine = NormalQMCEngine(information.mean.shape[-1], seed=self.seed)
+        normal = engine.draw(N_OUTCOMES, dtype=information.mean.dtype).to(information.mean.device)
+        outcomes = information.mean + information.sd * normal[:, None]
+        utilities = self._goals.utilities(outcomes)[..., None, :]
+        dominated = (self._front >= utilities).all(-1).any(-1)
+        return ((~dominated).sum(0) + 0.5) / (N_OUTCOMES + 1)
+
+    def _believed_front(self) -> Tensor:
+        """Utilities, `k x objectives`, by posterior mean, of the measured candidates that none beats.
+
+        Of those that are believed to meet the constraints; of all, where none is.
+        """
+        mean = self.situation.surrogate.predict(self.situation.measured).mean
+        met = self._goals.meets_constraints(mean)
+        utilities = self._goals.utilities(mean[met] if bool(met.any()) else mean)
+        return utilities[self._goals.non_dominated(utilities)]
+
+    def _acquisition(self, pending: Tensor) -> AcquisitionFunction:
+        from botorch.acquisition.logei import qLogNoisyExpectedImprovement
+        from botorch.acquisition.multi_objective import logei
+        from botorch.sampling import SobolQMCNormalSampler
+
+        # BoTorch would compile a kernel at this point: 20 s for nothing at this size, numbers that depend on whether
+        # the machine has a compiler, and a lock on which everyone waits once a process was killed while it held it
+        logei._load_attempted = True
+
+        surrogate = self.situation.surrogate
+        common = {
+            "model": surrogate.model(),
+            "X_baseline": self._baseline,
+            "sampler": SobolQMCNormalSampler(torch.Size([N_SAMPLES]), seed=self.seed),
+            "objective": self._objective(),
+            "constraints": self._goals.excesses() or None,
+            "X_pending": surrogate.transform(pending) if len(pending) else None,
+            "prune_baseline": False,
+            "cache_root": False,
+        }
+        with quiet():
+            if self.n_objectives == 1:
+                return qLogNoisyExpectedImprovement(**common)
+            return logei.qLogNoisyExpectedHypervolumeImprovement(ref_point=[REFERENCE] * self.n_objectives, **common)
+
+    def _objective(self) -> MCAcquisitionObjective:
+        from botorch.acquisition.multi_objective.objective import GenericMCMultiOutputObjective
+        from botorch.acquisition.objective import GenericMCObjective
+
+        def normalised(samples: Tensor, X: Tensor | None = None) -> Tensor:
+            utilities = self.situation.scale.normalised(self._goals.utilities(samples))
+            return utilities if self.n_objectives > 1 else utilities.squeeze(-1)
+
+        return GenericMCMultiOutputObjective(normalised) if self.n_objectives > 1 else GenericMCObjective(normalised)
+
+    def _pruned(self, baseline: Tensor) -> Tensor:
+        """What has any chance of being the best; BoTorch draws from torch's global generator to find it."""
+        from botorch.acquisition.multi_objective.utils import prune_inferior_points_multi_objective
+        from botorch.acquisition.utils import prune_inferior_points
+        from botorch.utils.sampling import manual_seed
+
+        common = {
+            "model": self.situation.surrogate.model(),
+            "X": baseline,
+            "objective": self._objective(),
+            "constraints": self._goals.excesses() or None,
+        }
+        with manual_seed(self.seed), quiet():
+            if self.n_objectives == 1:
+                return prune_inferior_points(**common)
+            reference = baseline.new_full((self.n_objectives,), REFERENCE)
+            return prune_inferior_points_multi_objective(ref_point=reference, **common)
