@@ -7,6 +7,7 @@ arXiv:2310.20708), with what is awaited. A lower rung keeps a share of it at a l
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 N_SAMPLES = 64
 N_OUTCOMES = 256  # draws of a candidate's properties, for its chance to improve
 REFERENCE = -0.1  # of the hypervolume: a tenth of the measured range below the worst of each objective
+WORKED_OUT = 1024  # candidates of a pool whose improvement is worked out: those with the greatest chance of any
+AFTER = 1e4  # subtracted from the worth of the others
 AT_ONCE = 512  # candidates scored in one batch
 
 
@@ -45,8 +48,29 @@ class Improvement:
         self._front = self._believed_front()
 
     def worth(self, rows: Tensor) -> Tensor:
-        """Log of the improvement that the target would give, each row by itself, `n`."""
-        return self._log_improvement(self._alone, rows)
+        """Log of the improvement that the target would give, each row by itself, `n`.
+
+        Of a large pool only the candidates with the greatest chances are worked out; the others come after them.
+        """
+        worth = self._log_chance[rows] - AFTER
+        close = self._log_chance[rows] >= self._least_log_chance
+        worth[close] = self._log_improvement(self._alone, rows[close])
+        return worth
+
+    @cached_property
+    def _log_chance(self) -> Tensor:
+        """Log of the chance to improve at the target, `pool`."""
+        parts = []
+        for part in self.offer.pool.split(AT_ONCE):
+            prediction = self.situation.surrogate.predict(part)
+            parts.append(self._chance(prediction.mean, prediction.sd).clamp(min=1e-300).log())
+        every = torch.arange(len(self.offer.pool), device=self.offer.pool.device)
+        return torch.cat(parts) + self.offer.log_answered(every)
+
+    @cached_property
+    def _least_log_chance(self) -> Tensor:
+        """Of those that are worked out."""
+        return self._log_chance.topk(min(WORKED_OUT, len(self._log_chance))).values[-1]
 
     def __call__(self, rows: Tensor, information: Information, taken: Sequence[tuple[int, int]]) -> Scores:
         """What speaks for the pairs of these rows, of which so much is known, once others, (row, rung), are taken."""
@@ -71,25 +95,27 @@ class Improvement:
 
     def _advantage(self, information: Information) -> Tensor:
         """By how many deviations a normal value with the same chance to improve would be better than the best, `n`."""
-        chance = (
-            self._chance(information) * self._goals.log_probability_of_meeting(information.mean, information.sd).exp()
-        )
+        chance = self._chance(information.mean, information.sd)
         return torch.special.ndtri(chance.clamp(1e-9, 1 - 1e-9))
 
-    def _chance(self, information: Information) -> Tensor:
-        """Probability, `n`, that a candidate's utilities are not dominated by what is believed of the measured ones."""
-        if self.n_objectives == 1 and self._goals.problem.objectives[0].goal != "target":
+    def _chance(self, mean: Tensor, sd: Tensor) -> Tensor:
+        """Probability, `n`, that candidates meet the constraints and nothing measured is believed to dominate them.
+
+        Args:
+            mean, sd: of the properties at the target, `n x properties`.
+        """
+        met = self._goals.log_probability_of_meeting(mean, sd).exp()
+        if self._goals.problem.is_scalar:
             column = self._goals.problem.properties.index(self._goals.problem.objectives[0].property)
-            better = self._goals.utilities(information.mean)[:, 0] - self._front[0, 0]
-            return torch.special.ndtr(better / information.sd[:, column])
+            better = self._goals.utilities(mean)[:, 0] - self._front[0, 0]
+            return met * torch.special.ndtr(better / sd[:, column])
         from botorch.sampling.qmc import NormalQMCEngine
 
-        engine = NormalQMCEngine(information.mean.shape[-1], seed=self.seed)
-        normal = engine.draw(N_OUTCOMES, dtype=information.mean.dtype).to(information.mean.device)
-        outcomes = information.mean + information.sd * normal[:, None]
-        utilities = self._goals.utilities(outcomes)[..., None, :]
+        engine = NormalQMCEngine(mean.shape[-1], seed=self.seed)
+        normal = engine.draw(N_OUTCOMES, dtype=mean.dtype).to(mean.device)
+        utilities = self._goals.utilities(mean + sd * normal[:, None])[..., None, :]
         dominated = (self._front >= utilities).all(-1).any(-1)
-        return ((~dominated).sum(0) + 0.5) / (N_OUTCOMES + 1)
+        return met * ((~dominated).sum(0) + 0.5) / (N_OUTCOMES + 1)
 
     def _believed_front(self) -> Tensor:
         """Utilities, `k x objectives`, by posterior mean, of the measured candidates that none beats.
