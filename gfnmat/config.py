@@ -226,11 +226,11 @@ class CampaignConfig(Value):
 
     @model_validator(mode="after")
     def _is_a_problem(self) -> Self:
-        kind = self.acquisition.kind
-        if kind in ("entropy_search", "knowledge_gradient") and not self.problem.is_scalar:
+        problem, kind = self.problem, self.acquisition.kind
+        if kind in ("entropy_search", "knowledge_gradient") and not problem.is_scalar:
             raise ValueError(
                 f"acquisition: {kind} is for one objective to minimize or maximize, and here "
-                f"{self.problem.goals_in_words}; choose improvement, or auto"
+                f"{problem.goals_in_words}; choose improvement, or auto"
             )
         return self
 

@@ -20,7 +20,7 @@ from gfnmat.campaign.acquisition.agreement import Agreement
 from gfnmat.campaign.acquisition.selection import SCORERS, Policy, select
 from gfnmat.campaign.acquisition.situation import Offer, Situation
 from gfnmat.campaign.goals import Goals
-from gfnmat.campaign.reward import Scale
+from gfnmat.campaign.scores import Scale
 from gfnmat.problem import Budget, Constraint, Fidelity, Objective, Problem
 
 COSTS = (0.05, 0.3, 1.0)

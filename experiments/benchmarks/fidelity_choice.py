@@ -32,7 +32,7 @@ from gfnmat.campaign.acquisition.agreement import Agreement
 from gfnmat.campaign.acquisition.selection import Policy, select
 from gfnmat.campaign.acquisition.situation import Offer, Situation
 from gfnmat.campaign.goals import Goals
-from gfnmat.campaign.reward import Scale
+from gfnmat.campaign.scores import Scale
 from gfnmat.problem import Budget, Fidelity, Objective, Problem
 
 POOL = 1000

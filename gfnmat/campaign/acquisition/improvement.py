@@ -18,13 +18,13 @@ from gfnmat.campaign.acquisition.information import Information
 from gfnmat.campaign.acquisition.pick import Scores
 from gfnmat.campaign.acquisition.quiet import quiet
 from gfnmat.campaign.acquisition.situation import Offer, Situation
+from gfnmat.campaign.scores import REFERENCE
 
 if TYPE_CHECKING:
     from botorch.acquisition import AcquisitionFunction, MCAcquisitionObjective
 
 N_SAMPLES = 64
 N_OUTCOMES = 256  # draws of a candidate's properties, for its chance to improve
-REFERENCE = -0.1  # of the hypervolume: a tenth of the measured range below the worst of each objective
 WORKED_OUT = 1024  # candidates of a pool whose improvement is worked out: those with the greatest chance of any
 AFTER = 1e4  # subtracted from the worth of the others
 AT_ONCE = 512  # candidates scored in one batch

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gfnmat.campaign.acquisition.agreement import Agreement
 from gfnmat.campaign.goals import Goals
-from gfnmat.campaign.reward import Scale
+from gfnmat.campaign.scores import Scale
 from surrogates import Surrogate
 
 

@@ -12,7 +12,7 @@ from gfnmat.campaign.acquisition.pick import Pick
 from gfnmat.campaign.acquisition.selection import Policy, select
 from gfnmat.campaign.acquisition.situation import Offer, Situation
 from gfnmat.campaign.goals import Goals
-from gfnmat.campaign.reward import Scale
+from gfnmat.campaign.scores import Scale
 from gfnmat.problem import Budget, Constraint, Fidelity, Objective, Problem
 
 N_FEATURES = 3
