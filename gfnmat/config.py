@@ -228,10 +228,9 @@ class CampaignConfig(Value):
     def _is_a_problem(self) -> Self:
         problem, kind = self.problem, self.acquisition.kind
         if kind in ("entropy_search", "knowledge_gradient") and not problem.is_scalar:
-            raise ValueError(
-                f"acquisition: {kind} is for one objective to minimize or maximize, and here "
-                f"{problem.goals_in_words}; choose improvement, or auto"
-            )
+            wanted = "one objective to minimize or maximize"
+            has = problem.goals_in_words
+            raise ValueError(f"acquisition: {kind} is for {wanted}, and here {has}; choose improvement, or auto")
         return self
 
     @property

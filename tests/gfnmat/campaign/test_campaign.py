@@ -44,6 +44,8 @@ def test_the_loop_closes_within_budget_and_rounds(open_campaign: Opener) -> None
     assert {p.phase for p in seen} == {"learn", "propose", "select", "evaluate"}
     assert seen[-1].spent == pytest.approx(status.spent)
     rounds = campaign.rounds()
+    assert rounds.acquisition.iloc[0] == "first design"
+    assert rounds.acquisition.iloc[1:].str.startswith("improvement: there are 2 objectives").all()
     assert rounds.spent.is_monotonic_increasing
     assert rounds.spent.iloc[-1] == pytest.approx(status.spent)
     assert rounds.evaluations.sum() == len(measured)
