@@ -82,7 +82,8 @@ class GFlowNet:
         n_condition = conditioning.n_numbers if conditioning else 0
         n_slopes = conditioning.n_objectives if conditioning else 0
         self._prior_name = None if prior is None or isinstance(prior, FormulaPrior) else str(prior)
-        self.prior = prior if prior is None or isinstance(prior, FormulaPrior) else FormulaPrior.load(prior, device)
+        given = prior if prior is None or isinstance(prior, FormulaPrior) else FormulaPrior.load(prior, device)
+        self.prior = None if given is None else given.to(self.environment.device)
         self._policy = SeededPolicy(
             self.environment, self.policy_size, n_condition, self._generator, n_slopes, self._prior_reading()
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gfnmat.flow.prior.network import FormulaNetwork, Partial, Reading
+from gfnmat.flow.prior.network import Partial, Reading
 
 STATES_AT_ONCE = 16_384
 
@@ -151,20 +151,14 @@ class Fit:
             beside: more sentences, which keep the network from learning the known ones by heart.
             report: is told, after each pass, how many there were and nats a sentence in it, with dropout.
         """
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            self._fit(table, beside, report)
-
-    def _fit(
-        self, table: SentenceTable, beside: SentenceTable | None, report: Callable[[int, float], None] | None
-    ) -> None:
         network = table.reading.network.train()
+        network.generator.manual_seed(self.seed)
         average = Average(network, self.memory)
         optimizer = self._optimizer(network)
         a_pass = math.ceil(len(table) / self.batch)
         steps, nats = math.ceil(self.passes * a_pass), 0.0
-        batches = self._batches(len(table), self.batch)
-        others = self._batches(len(beside), self.batch // 2) if beside else None
+        batches = _batches(len(table), self.batch, network.generator)
+        others = _batches(len(beside), self.batch // 2, network.generator) if beside else None
         for step in range(steps):
             rows = next(batches)
             for group in optimizer.param_groups:
@@ -187,11 +181,6 @@ class Fit:
         average.hand_over()
         network.eval()
 
-    @staticmethod
-    def _batches(n: int, size: int) -> Iterator[Tensor]:
-        while True:
-            yield from torch.randperm(n).split(size)
-
     def _schedule(self, step: int, steps: int) -> float:
         falling = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps))
         return falling * min(1.0, (step + 1) / self.warm_up)
@@ -203,10 +192,15 @@ class Fit:
         return torch.optim.AdamW(groups, lr=self.rate, betas=(0.9, 0.98))
 
 
+def _batches(n: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    while True:
+        yield from torch.randperm(n, generator=generator, device=generator.device).split(size)
+
+
 class Average:
     """A running average of a network's weights; short at first, so that the beginning is forgotten."""
 
-    def __init__(self, network: FormulaNetwork, memory: float) -> None:
+    def __init__(self, network: nn.Module, memory: float) -> None:
         self.weights = list(network.parameters())
         self.average = [weight.detach().clone() for weight in self.weights]
         self.memory, self.steps = memory, 0

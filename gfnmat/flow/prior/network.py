@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding_bag, gelu, one_hot, pad
 
+from gfnmat.flow.network import draw_linear
+
 if TYPE_CHECKING:
     from gfnmat.space.composition.env import CompositionEnvironment
 
@@ -61,27 +63,33 @@ class FirstLayer:
 class Dropout(nn.Module):
     """Dropout from random bytes: on a processor several times faster than torch's, which draws a float for each."""
 
-    def __init__(self, share: float) -> None:
+    def __init__(self, share: float, generator: torch.Generator) -> None:
         super().__init__()
-        self.cut = round(share * 256)
+        self.cut, self.generator = round(share * 256), generator
 
     def forward(self, x: Tensor) -> Tensor:
         """`x` with a share of its numbers set to zero and the others scaled up, in training."""
         if not self.training or not self.cut:
             return x
-        words = torch.empty((x.numel() + 7) // 8, dtype=torch.int64, device=x.device).random_(-(2**63), None)
+        words = torch.empty((x.numel() + 7) // 8, dtype=torch.int64, device=x.device)
+        words.random_(-(2**63), None, generator=self.generator)
         kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= self.cut
         return x * (kept.to(x.dtype) * (256 / (256 - self.cut)))
+
+
+def _linear(n_in: int, n_out: int) -> nn.Linear:
+    """A layer whose weights are to be drawn: torch's own draws are everybody's."""
+    return nn.utils.skip_init(nn.Linear, n_in, n_out)
 
 
 class Block(nn.Module):
     """A residual block: normalise, widen nothing, bend, drop."""
 
-    def __init__(self, width: int, dropout: float) -> None:
+    def __init__(self, width: int, dropout: Dropout) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.enter, self.leave = nn.Linear(width, width), nn.Linear(width, width)
-        self.dropout = Dropout(dropout)
+        self.enter, self.leave = _linear(width, width), _linear(width, width)
+        self.dropout = dropout
 
     def forward(self, x: Tensor) -> Tensor:
         """`n x width` to `n x width`."""
@@ -94,6 +102,7 @@ class FormulaNetwork(nn.Module):
     Args:
         numbers: atomic numbers of the elements it knows, in ascending electronegativity, `E`.
         properties: what is known of each, standardised, `E x P`: rare elements borrow from similar ones.
+        generator: draws the initial weights, and what is dropped in training.
         largest_count: C; larger counts are read as C and never written.
         largest_elements, largest_atoms: sizes beyond are read as these.
         width: of the hidden layers.
@@ -109,6 +118,7 @@ class FormulaNetwork(nn.Module):
         self,
         numbers: Tensor,
         properties: Tensor,
+        generator: torch.Generator,
         largest_count: int = 24,
         largest_elements: int = 7,
         largest_atoms: int = 40,
@@ -118,7 +128,7 @@ class FormulaNetwork(nn.Module):
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
-        n, self.largest_count = len(numbers), largest_count
+        n, self.largest_count, self.generator = len(numbers), largest_count, generator
         self.sizes = {
             "largest_count": largest_count,
             "largest_elements": largest_elements,
@@ -130,17 +140,26 @@ class FormulaNetwork(nn.Module):
         }
         self.register_buffer("numbers", numbers)
         self.register_buffer("properties", properties.float())
-        self.own = nn.Parameter(torch.randn(n, embedding) / math.sqrt(embedding))
-        self.shared = nn.Linear(properties.shape[1], embedding)
-        self.of_count = nn.Parameter(1 + 0.5 * torch.randn(largest_count, embedding))
-        self.count_bias = nn.Parameter(0.1 * torch.randn(largest_count, width))
-        self.chosen, self.paired = nn.Linear(embedding, width), nn.Linear(embedding, width)
-        self.waiting, self.latest = nn.Linear(embedding, width), nn.Linear(embedding, width)
-        self.n_elements = nn.Parameter(0.1 * torch.randn(largest_elements + 1, width))
-        self.n_atoms = nn.Parameter(0.1 * torch.randn(largest_atoms + 1, width))
-        self.blocks = nn.ModuleList([Block(width, dropout) for _ in range(blocks)])
-        self.norm, self.dropout = nn.LayerNorm(width), Dropout(dropout)
-        self.head = nn.Linear(width, n + largest_count + 1)
+        self.own = nn.Parameter(torch.empty(n, embedding))
+        self.of_count = nn.Parameter(torch.empty(largest_count, embedding))
+        self.count_bias = nn.Parameter(torch.empty(largest_count, width))
+        self.n_elements = nn.Parameter(torch.empty(largest_elements + 1, width))
+        self.n_atoms = nn.Parameter(torch.empty(largest_atoms + 1, width))
+        self.shared = _linear(properties.shape[1], embedding)
+        self.chosen, self.paired = _linear(embedding, width), _linear(embedding, width)
+        self.waiting, self.latest = _linear(embedding, width), _linear(embedding, width)
+        self.norm, self.dropout = nn.LayerNorm(width), Dropout(dropout, generator)
+        self.blocks = nn.ModuleList([Block(width, self.dropout) for _ in range(blocks)])
+        self.head = _linear(width, n + largest_count + 1)
+        self._draw_weights()
+
+    @torch.no_grad()
+    def _draw_weights(self) -> None:
+        draw_linear(self, self.generator)
+        self.own.normal_(generator=self.generator).mul_(1 / math.sqrt(self.own.shape[1]))
+        self.of_count.normal_(generator=self.generator).mul_(0.5).add_(1)
+        for bias in (self.count_bias, self.n_elements, self.n_atoms):
+            bias.normal_(generator=self.generator).mul_(0.1)
 
     def first_layer(self) -> FirstLayer:
         """The tables of the first layer; work them out once where many states are asked about."""

@@ -157,10 +157,14 @@ class FormulaPrior:
         if not isinstance(kept, dict) or kept.get("format") != FILE_FORMAT or "provenance" not in kept:
             raise ValueError(f"{path} is not a prior of format {FILE_FORMAT}; train it again with this version.")
         weights = {name: v.float() if v.is_floating_point() else v for name, v in kept["weights"].items()}
-        with torch.random.fork_rng(devices=[]):  # its first weights are drawn, and not used
-            network = FormulaNetwork(weights["numbers"], weights["properties"], **kept["network"]).to(device)
-        network.load_state_dict(weights)
-        return cls(network, Sizes(**kept["sizes"]), kept["provenance"])
+        return cls(_network_of(weights, kept["network"]), Sizes(**kept["sizes"]), kept["provenance"])
+
+    def to(self, device: torch.device) -> FormulaPrior:
+        """This prior if it is on the device, or else a copy there."""
+        if self.network.numbers.device == device:
+            return self
+        weights = {name: value.to(device) for name, value in self.network.state_dict().items()}
+        return FormulaPrior(_network_of(weights, self.network.sizes), self.sizes, self.provenance)
 
     @classmethod
     def train(
@@ -254,17 +258,27 @@ def _untrained(counts: Tensor, sizes: Sizes, seed: int) -> FormulaNetwork:
     present = (counts > 0).any(0).nonzero().squeeze(-1) + 1
     space = _space([Element.from_Z(int(number)).symbol for number in present], sizes)
     numbers = space.ingredients.table.numbers
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return FormulaNetwork(
-            numbers,
-            element_properties(numbers),
-            largest_count=sizes.count,
-            largest_elements=sizes.elements,
-            largest_atoms=sizes.atoms,
-            width=WIDTH,
-            embedding=EMBEDDING,
-        )
+    return FormulaNetwork(
+        numbers,
+        element_properties(numbers),
+        torch.Generator().manual_seed(seed),
+        largest_count=sizes.count,
+        largest_elements=sizes.elements,
+        largest_atoms=sizes.atoms,
+        width=WIDTH,
+        embedding=EMBEDDING,
+    )
+
+
+def _network_of(weights: dict[str, Tensor], sizes: dict[str, Any]) -> FormulaNetwork:
+    """The network with these weights, where they are; what it begins with is drawn, and not used."""
+    numbers, properties = weights["numbers"], weights["properties"]
+    network = FormulaNetwork(
+        torch.zeros(numbers.shape, dtype=numbers.dtype), torch.zeros(properties.shape), torch.Generator(), **sizes
+    )
+    network = network.to(numbers.device)
+    network.load_state_dict(weights)
+    return network
 
 
 def _space(elements: tuple[str, ...] | list[str], sizes: Sizes) -> CompositionSpace:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -149,6 +150,48 @@ def test_loading_a_prior_leaves_the_random_numbers_of_others_alone() -> None:
     torch.manual_seed(3)
     FormulaPrior.load("default")
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_training_neither_disturbs_the_random_numbers_of_others_nor_is_disturbed(known: Candidates) -> None:
+    """Another thread may draw at any time, so that putting the state back at the end would not be enough."""
+    others = torch.manual_seed(3).get_state()
+
+    def trained(disturbance: int) -> FormulaPrior:
+        fit = Fit(passes=2, brain_floats=False, beside=0.0, seed=5)
+        return FormulaPrior.train(known, SIZES, fit, progress=lambda *_: torch.rand(disturbance).sum().item())
+
+    calm = trained(0)
+    assert torch.equal(torch.get_rng_state(), others)
+    assert trained(7).fingerprint == calm.fingerprint
+
+
+def test_a_sampler_takes_a_prior_to_its_device_and_leaves_the_callers_where_it_is(prior: FormulaPrior) -> None:
+    """The device `meta` is another one on every machine."""
+    moved = prior.to(torch.device("meta"))
+    assert {value.device.type for value in moved.network.state_dict().values()} == {"meta"}
+    assert {value.device.type for value in prior.network.state_dict().values()} == {"cpu"}
+    assert prior.to(torch.device("cpu")) is prior
+
+
+def test_tables_of_matminer_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def load_dataset(name: str) -> pd.DataFrame:
+        asked.append(name)
+        if name == "matbench_steels":
+            raise RuntimeError("no route to host")
+        return pd.DataFrame({"composition": ["Li2O", "NaCl", "LiLiO"]})
+
+    names = ["expt_gap", "matbench_steels"]
+    monkeypatch.setattr("matminer.datasets.get_available_datasets", lambda print_format: names)
+    monkeypatch.setattr("matminer.datasets.load_dataset", load_dataset)
+    formulas, left_out = known_formulas("expt_gap")
+    assert (sorted(formulas.formulas), left_out) == (["Li2O", "NaCl"], 0)
+    with pytest.raises(ValueError, match="did you mean expt_gap"):
+        known_formulas("expt_gaps")
+    with pytest.raises(ValueError, match=r"no route to host.*needs a network"):
+        known_formulas("matbench_steels")
+    assert asked == ["expt_gap", "matbench_steels"]
 
 
 def test_the_prior_of_the_package_is_small_says_where_it_is_from_and_knows_chemistry() -> None:
