@@ -16,11 +16,10 @@ from gfnmat.flow.conditions import Condition, Conditioning
 from gfnmat.flow.diagnosis import ENUMERATED, Diagnosis, diagnose
 from gfnmat.flow.network import LogZ, PolicySize
 from gfnmat.flow.policy import SeededPolicy
-from gfnmat.flow.prior.prior import FormulaPrior, PriorReading
+from gfnmat.flow.prior.reading import Prior, load_prior
 from gfnmat.flow.rollout import log_prior_of, log_prob_of, written
 from gfnmat.flow.trainer import Trainer, Training
 from gfnmat.space.candidates import Candidates
-from gfnmat.space.composition.env import CompositionEnvironment
 from gfnmat.space.design_space import DesignSpace
 from gfnmat.space.sentences import Decisions, decisions_in, read
 from gfnmat.space.spaces import build_space
@@ -57,8 +56,8 @@ class GFlowNet:
         policy: size of the network.
         device: where the network and the states live, for example `cpu` or `cuda`.
         threads: of the CPU; more are faster on idle cores only, and far slower on busy ones.
-        prior: what known materials say, in a space of compositions: None for nothing, `default` for the prior that
-            comes with the package, a file's path, or the prior itself. The target is then prior times reward.
+        prior: what known materials say: None for nothing, `default` for the prior that comes with the package, a
+            file's path, or the prior itself. The target is then prior times reward.
         conditioning: makes it a conditional sampler, which learns from objectives instead of a log reward and is told
             a condition whenever it draws.
     """
@@ -71,7 +70,7 @@ class GFlowNet:
         device: torch.device | str = "cpu",
         threads: int = 1,
         conditioning: Conditioning | None = None,
-        prior: FormulaPrior | str | Path | None = None,
+        prior: Prior | str | Path | None = None,
     ) -> None:
         self.space = space
         self.policy_size = policy or PolicySize()
@@ -81,12 +80,12 @@ class GFlowNet:
         self.conditioning = conditioning
         n_condition = conditioning.n_numbers if conditioning else 0
         n_slopes = conditioning.n_objectives if conditioning else 0
-        self._prior_name = None if prior is None or isinstance(prior, FormulaPrior) else str(prior)
-        given = prior if prior is None or isinstance(prior, FormulaPrior) else FormulaPrior.load(prior, device)
-        self.prior = None if given is None else given.to(self.environment.device)
-        self._policy = SeededPolicy(
-            self.environment, self.policy_size, n_condition, self._generator, n_slopes, self._prior_reading()
-        )
+        self._prior_name = str(prior) if isinstance(prior, str | Path) else None
+        if isinstance(prior, str | Path):
+            prior = load_prior(prior, device, crystals=space.kind == "crystal")
+        self.prior = None if prior is None else prior.to(self.environment.device)
+        reading = None if self.prior is None else self.prior.reading(self.environment)
+        self._policy = SeededPolicy(self.environment, self.policy_size, n_condition, self._generator, n_slopes, reading)
         self._log_z = LogZ(n_condition, self._generator, self.environment.device)
         self._trained = False
         self._kept = torch.zeros(
@@ -98,16 +97,6 @@ class GFlowNet:
     def device(self) -> torch.device:
         """Where the network and the states live."""
         return self.environment.device
-
-    def _prior_reading(self) -> PriorReading | None:
-        if self.prior is None:
-            return None
-        if not isinstance(self.environment, CompositionEnvironment):
-            raise ValueError(
-                "a prior is of formulas, and this is not a space of compositions; crystals are weighed by their "
-                "grammar's own preferences (see GFlowNet)."
-            )
-        return self.prior.reading(self.environment)
 
     @property
     def log_z(self) -> float:
@@ -296,7 +285,7 @@ class GFlowNet:
         """Log weight of each candidate before the reward, `(n,)`: what training adds the log reward to.
 
         In a space of compositions 0, or the prior's log-probability; in a space of crystals the log-probability that an
-        untrained policy gives.
+        untrained policy gives, which writes as the grammar prefers and, where there is a prior, as it says.
 
         Raises:
             ValueError: a candidate is not in the space.
@@ -348,7 +337,7 @@ class GFlowNet:
         cls,
         file: str | Path | BinaryIO,
         device: torch.device | str = "cpu",
-        prior: FormulaPrior | str | Path | None = None,
+        prior: Prior | str | Path | None = None,
     ) -> GFlowNet:
         """The sampler as it was saved; its prior is not saved with it, and is looked for where it was.
 

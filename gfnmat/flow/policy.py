@@ -14,7 +14,7 @@ from torch import Tensor
 from gfnmat.flow.network import PolicyNetwork, PolicySize
 
 if TYPE_CHECKING:
-    from gfnmat.flow.prior.prior import PriorReading
+    from gfnmat.flow.prior.reading import PriorWords
     from gfnmat.space.environment import GrammarEnvironment
 
 
@@ -39,7 +39,7 @@ class SeededPolicy(DiscretePolicyEstimator):
         n_condition: numbers that describe a condition; 0 for none.
         generator: draws the initial weights and every action, on the environment's device.
         n_slopes: how many of these numbers logits are linear in, the first ones.
-        prior: of compositions, in the environment's words.
+        prior: what known materials say, in the environment's words.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class SeededPolicy(DiscretePolicyEstimator):
         n_condition: int,
         generator: torch.Generator,
         n_slopes: int = 0,
-        prior: PriorReading | None = None,
+        prior: PriorWords | None = None,
     ) -> None:
         exact_at_zero = environment.weighs and prior is None
         network = PolicyNetwork(environment, size, n_condition, generator, n_slopes, exact_at_zero)
@@ -61,8 +61,8 @@ class SeededPolicy(DiscretePolicyEstimator):
         self._prior = (prior,)  # not a part of the network, whose weights are trained and kept
 
     @property
-    def prior(self) -> PriorReading | None:
-        """Of compositions, in the environment's words."""
+    def prior(self) -> PriorWords | None:
+        """What known materials say, in the environment's words."""
         return self._prior[0]
 
     @property
@@ -73,7 +73,7 @@ class SeededPolicy(DiscretePolicyEstimator):
     def weights(self, state: Tensor, words: slice = slice(None)) -> Tensor:
         """What an untrained policy prefers of some words, added to the logits; broadcasts with `n x words`."""
         weights = self.environment.log_weights(state, words)
-        return weights if self.prior is None else weights + self.prior(state)[:, words]
+        return weights if self.prior is None else weights + self.prior(state, words)
 
     def next_word(
         self,

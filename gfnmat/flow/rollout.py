@@ -140,8 +140,9 @@ def log_prob_of(
 @torch.no_grad()
 def log_prior_of(decisions: Decisions, environment: GrammarEnvironment, policy: SeededPolicy) -> Tensor:
     """Log weight of each sentence in the target before the reward is known, `n`: see `GrammarEnvironment.weighs`."""
-    if policy.prior is not None:
-        return policy.prior.log_prob(decisions.finished)
+    whole = None if policy.prior is None else policy.prior.log_prob(decisions.finished)
+    if whole is not None:
+        return whole
     if not environment.weighs:
         return torch.zeros(len(decisions), device=environment.device)
     return _summed(decisions, environment, policy.untrained_next_word)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gfnmat.flow.gflownet import GFlowNet, LogReward, TrainingRecord
-from gfnmat.flow.prior.prior import FormulaPrior
+from gfnmat.flow.prior.reading import load_prior
 from gfnmat.flow.trainer import Training
 from gfnmat.proposers.proposer import Measured, Proposal
 from gfnmat.space.candidates import Candidates
@@ -54,7 +54,7 @@ class GFlowNetProposer:
     ) -> None:
         self.space, self.trajectories, self.seed, self.device = space, trajectories, seed, device
         self.sharpness = sharpness
-        self.prior = None if prior is None else FormulaPrior.load(prior, device)
+        self.prior = None if prior is None else load_prior(prior, device, crystals=space.kind == "crystal")
         self.flow, self._untrained = self._new(), self._new()
 
     def _new(self) -> GFlowNet:

@@ -178,7 +178,7 @@ class Fit:
                 if report:
                     report((step + 1) // a_pass, nats)
                 nats = 0.0
-        average.hand_over()
+        average.hand_over_to(network)
         network.eval()
 
     def _schedule(self, step: int, steps: int) -> float:
@@ -213,7 +213,7 @@ class Average:
         torch._foreach_lerp_(self.average, [weight.detach() for weight in self.weights], 1 - memory)
 
     @torch.no_grad()
-    def hand_over(self) -> None:
-        """Gives the network the averaged weights."""
-        for weight, average in zip(self.weights, self.average, strict=True):
+    def hand_over_to(self, network: nn.Module) -> None:
+        """Gives a network of the same kind the averaged weights."""
+        for weight, average in zip(network.parameters(), self.average, strict=True):
             weight.copy_(average)

@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from gfnmat.flow.prior import files
 from gfnmat.flow.prior.likelihood import Fit, SentenceTable
 from gfnmat.flow.prior.network import FormulaNetwork, Reading, element_properties
 from gfnmat.flow.prior.substitution import likeness, substituted
 from gfnmat.space.candidates import N_ELEMENTS, Candidates
 
 if TYPE_CHECKING:
+    from gfnmat.flow.prior.reading import PriorWords
     from gfnmat.space.composition.env import CompositionEnvironment
     from gfnmat.space.composition.space import CompositionSpace
+    from gfnmat.space.environment import GrammarEnvironment
 
-DEFAULT = Path(__file__).parent / "data" / "default.pt"
-FILE_FORMAT = 1
+DEFAULT = files.DATA / "default.pt"
 FEWEST_FORMULAS = 100
 SUBSTITUTED = 6  # formulas made of each known one, to learn beside them
 WIDTH, EMBEDDING = 384, 64
@@ -81,12 +83,41 @@ class FormulaPrior:
             digest.update(name.encode() + value.cpu().numpy().tobytes())
         return digest.hexdigest()[:16]
 
-    def reading(self, environment: CompositionEnvironment) -> PriorReading:
-        """The prior in the words of another space.
+    def check_knows(self, numbers: Tensor) -> None:
+        """Makes sure that it knows elements by atomic number, `E`.
+
+        Raises:
+            ValueError: names those that it does not know.
+        """
+        from pymatgen.core import Element
+
+        unknown = sorted(set(numbers.tolist()) - set(self.network.numbers.tolist()))
+        if unknown:
+            names = ", ".join(Element.from_Z(number).symbol for number in unknown)
+            raise ValueError(
+                f"the prior knows nothing of {names}; leave these elements out, take no prior, or train one on a table "
+                "that holds them (`gfnmat prior train`)."
+            )
+
+    def reading(self, environment: GrammarEnvironment) -> PriorWords:
+        """The prior in the words of a space; of crystals it says what is in a cell, with any number of units alike.
 
         Raises:
             ValueError: the space has elements that the prior does not know.
         """
+        from gfnmat.flow.prior.cells import CellReading
+        from gfnmat.flow.prior.crystal_prior import CrystalReading
+        from gfnmat.space.composition.env import CompositionEnvironment
+        from gfnmat.space.crystal.env import CrystalEnvironment
+
+        if isinstance(environment, CrystalEnvironment):
+            composition = environment.grammar.composition
+            cells = CellReading(self, composition, torch.zeros(composition.max_atoms))
+            return CrystalReading(environment, cells, structures=None)
+        if not isinstance(environment, CompositionEnvironment):
+            raise ValueError(
+                f"a prior is of compositions or crystals; it cannot be read by a {type(environment).__name__}."
+            )
         return PriorReading(self, environment)
 
     @torch.no_grad()
@@ -127,37 +158,37 @@ class FormulaPrior:
             counts[start : start + len(drawn), self.space.ingredients.columns] = drawn
         return Candidates(counts)
 
-    def save(self, path: str | Path) -> None:
-        """Writes plain tensors and values, weights as float16, into a folder that is made if need be."""
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        weights = {name: v.half() if v.is_floating_point() else v for name, v in self.network.state_dict().items()}
-        kept = {
-            "format": FILE_FORMAT,
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What a file keeps of it; weights are float16."""
+        return {
             "network": self.network.sizes,
             "sizes": asdict(self.sizes),
             "provenance": self.provenance,
-            "weights": weights,
+            "weights": files.halved(self.network.state_dict()),
         }
-        torch.save(kept, path)
+
+    @classmethod
+    def of_kept(cls, kept: dict[str, Any]) -> FormulaPrior:
+        """What `kept` gave."""
+        network = _network_of(files.restored(kept["weights"]), kept["network"])
+        return cls(network, Sizes(**kept["sizes"]), kept["provenance"])
+
+    def save(self, path: str | Path) -> None:
+        """Writes plain tensors and values into a file, in a folder that is made if need be."""
+        files.write(self.kept, path)
 
     @classmethod
     def load(cls, path: str | Path, device: torch.device | str = "cpu") -> FormulaPrior:
         """The prior of a file; `default` is the one that comes with the package.
 
         Raises:
-            ValueError: there is no such file, or it is not a prior's.
+            ValueError: there is no such file, or it is not a prior of formulas.
         """
-        file = DEFAULT if str(path) == "default" else Path(path)
-        if not file.exists():
-            raise ValueError(f"there is no prior {path}; give 'default', or a file that `gfnmat prior train` wrote.")
-        try:
-            kept = torch.load(file, map_location=device, weights_only=True)
-        except Exception as error:
-            raise ValueError(f"{path} is not a prior: {error}") from None
-        if not isinstance(kept, dict) or kept.get("format") != FILE_FORMAT or "provenance" not in kept:
-            raise ValueError(f"{path} is not a prior of format {FILE_FORMAT}; train it again with this version.")
-        weights = {name: v.float() if v.is_floating_point() else v for name, v in kept["weights"].items()}
-        return cls(_network_of(weights, kept["network"]), Sizes(**kept["sizes"]), kept["provenance"])
+        kept = files.read(DEFAULT if str(path) == "default" else path, device)
+        if "sizes" not in kept:
+            raise ValueError(f"{path} is a prior of crystals, and not of formulas alone.")
+        return cls.of_kept(kept)
 
     def to(self, device: torch.device) -> FormulaPrior:
         """This prior if it is on the device, or else a copy there."""
@@ -220,24 +251,16 @@ class PriorReading(Reading):
     """
 
     def __init__(self, prior: FormulaPrior, environment: CompositionEnvironment) -> None:
-        from pymatgen.core import Element
-
-        unknown = sorted(set(environment.numbers.tolist()) - set(prior.network.numbers.tolist()))
-        if unknown:
-            names = ", ".join(Element.from_Z(number).symbol for number in unknown)
-            raise ValueError(
-                f"the prior knows nothing of {names}; leave these elements out, take no prior, or train one on a table "
-                "that holds them (`gfnmat prior train`)."
-            )
+        prior.check_knows(environment.numbers)
         super().__init__(prior.network, environment)
         self.prior = prior
         with torch.no_grad():
             self.tables = prior.network.first_layer()
 
     @torch.no_grad()
-    def __call__(self, state: Tensor) -> Tensor:
-        """Logits of the environment's actions for states `n x columns`, `n x actions`."""
-        return self.logits(state, self.tables)
+    def __call__(self, state: Tensor, words: slice = slice(None)) -> Tensor:
+        """Logits of some of the environment's actions for states `n x columns`, `n x words`."""
+        return self.logits(state, self.tables)[:, words]
 
     @torch.no_grad()
     def log_prob(self, finished: Tensor) -> Tensor:

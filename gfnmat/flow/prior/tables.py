@@ -30,7 +30,7 @@ def known_formulas(table: str | Path, column: str | None = None) -> tuple[Candid
     Raises:
         ValueError: there is no such table or column, or no formula in it.
     """
-    frame = _frame(str(table))
+    frame = frame_of(str(table))
     name = column or next((known for known in COLUMNS if known in frame.columns), None)
     if name not in frame.columns:
         raise ValueError(
@@ -49,7 +49,12 @@ def known_formulas(table: str | Path, column: str | None = None) -> tuple[Candid
     return Candidates(torch.tensor(counts)).distinct(), left_out
 
 
-def _frame(table: str) -> pd.DataFrame:
+def frame_of(table: str) -> pd.DataFrame:
+    """A table from a file, or one of matminer's data sets.
+
+    Raises:
+        ValueError: there is no such file or data set, or it cannot be loaded.
+    """
     import pandas as pd
 
     path = Path(table)
