@@ -138,8 +138,7 @@ class ProposerConfig(Value):
             expected improvement on what was measured (of several: of the hypervolume).
         sharpness: how much the sampler prefers good candidates: the log reward spans this much from the median to the
             best of what was measured (for expected improvement, of what was measured and of random candidates).
-        prior: what known materials say, in a space of compositions: `default`, or a prior's file, which is looked for
-            beside the campaign file.
+        prior: what known materials say: `default`, or a prior's file, which is looked for beside the campaign file.
         device: where the sampler lives, for example `cpu` or `cuda`.
         population, mutation, tournament: see `gfnmat.proposers.evolutionary.EvolutionaryProposer`.
         path: for `pool`, a CSV file with a column `formula` or a folder of CIF files, which is looked for beside the

@@ -51,8 +51,7 @@ class SeededPolicy(DiscretePolicyEstimator):
         n_slopes: int = 0,
         prior: PriorWords | None = None,
     ) -> None:
-        exact_at_zero = environment.weighs and prior is None
-        network = PolicyNetwork(environment, size, n_condition, generator, n_slopes, exact_at_zero)
+        network = PolicyNetwork(environment, size, n_condition, generator, n_slopes, exact_at_zero=environment.weighs)
         n_seen = environment.seen(environment.s0[None]).shape[-1]
         super().__init__(network, environment.n_actions, preprocessor=StateFeatures(environment, n_seen))
         self.network = network

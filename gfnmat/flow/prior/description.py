@@ -71,7 +71,7 @@ class CrystalDescription:
 
     def __init__(self, grammar: CrystalGrammar) -> None:
         self.grammar = grammar
-        self._properties = element_properties(grammar.composition.numbers).to(grammar.device)
+        self._properties = properties_of(grammar.composition.numbers).to(grammar.device)
 
     def __call__(self, state: Tensor, phase: Phase) -> Described:
         """States `n x columns` that are all of one phase."""
@@ -207,7 +207,7 @@ class CrystalDescription:
         return torch.cat([kinds, torch.stack([part.float() for part in numbers], -1)], -1), position
 
 
-def element_properties(numbers: Tensor) -> Tensor:
+def properties_of(numbers: Tensor) -> Tensor:
     """`PROPERTIES` of elements by atomic number, standardised over all elements, `E x P`."""
     from surrogates.magpie import MagpieFeatures
 
