@@ -1,6 +1,7 @@
 """Priors of crystals against enumeration, counting, and the grammar's own preferences."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -49,6 +50,22 @@ def test_what_other_elements_a_space_has_does_not_matter_to_a_structure(crystal_
     narrow, broad = (GFlowNet(space, prior=crystal_prior).log_prior(members) for space in (SALT, wide))
     difference = narrow - broad  # the chance of RbI among the compositions of the wide space
     assert torch.allclose(difference, difference[:1].expand_as(difference), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        {"elements": ["Na", "K", "Mg", "Al", "Si", "O", "F"], "n_elements": (6, 6), "n_atoms": (10, 12)},
+        {"elements": ["Na", "Mg", "Al", "O", "S"], "prototype": "spinel"},
+        {"elements": ["Cu", "Ni", "Al"], "n_elements": (1, 3), "n_atoms": (1, 5), "chemistry": "any"},
+    ],
+    ids=["more elements than are described", "a prototype", "metals"],
+)
+def test_the_prior_of_the_package_reads_every_kind_of_space(space: dict[str, Any]) -> None:
+    flow = GFlowNet(CrystalSpace(**space), seed=0, prior="default")
+    drawn = flow.sample(50)
+    assert bool(flow.log_prior(drawn).isfinite().all())
+    assert torch.allclose(flow.log_prob(drawn), flow.log_prior(drawn), atol=1e-3)
 
 
 def test_crystals_held_out_become_likelier_and_the_prior_says_by_how_much(crystal_prior: CrystalPrior) -> None:
