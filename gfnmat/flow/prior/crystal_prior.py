@@ -82,7 +82,7 @@ class CrystalPrior:
             return CrystalReading(environment, cells, self.structures)
         if self.formulas is None:
             raise ValueError(
-                "this prior is of structures alone, and the space is of compositions; give one of formulas."
+                "this prior is of structures alone, and the space is not one of crystals; give a prior of formulas."
             )
         return self.formulas.reading(environment)
 

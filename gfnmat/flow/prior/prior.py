@@ -116,7 +116,7 @@ class FormulaPrior:
             return CrystalReading(environment, cells, structures=None)
         if not isinstance(environment, CompositionEnvironment):
             raise ValueError(
-                f"a prior is of compositions or crystals; it cannot be read by a {type(environment).__name__}."
+                "a prior is for a space of compositions or of crystals; in a table of formulas, take none."
             )
         return PriorReading(self, environment)
 

@@ -8,11 +8,13 @@ import torch
 from pymatgen.core import Structure
 
 from gfnmat import Campaign, Candidates, CompositionSpace, CrystalSpace, GFlowNet
+from gfnmat.flow.conditions import Condition, Conditioning
 from gfnmat.flow.prior.crystal_prior import DEFAULT, CrystalPrior
 from gfnmat.flow.prior.prior import FormulaPrior
 from gfnmat.flow.prior.reading import load_prior
 from gfnmat.flow.prior.structure_fit import StructureFit
 from gfnmat.flow.prior.structures import encoded_crystals
+from gfnmat.space.table.space import TableSpace
 
 SALT = CrystalSpace(["Rb", "I"], n_elements=(2, 2), n_atoms=(2, 2), crystal_systems=["cubic"])
 
@@ -97,6 +99,25 @@ def test_a_sampler_tilts_the_prior_by_the_reward(crystal_prior: CrystalPrior) ->
     assert flow.log_z == pytest.approx(float(target.logsumexp(0)), abs=0.05)
 
 
+@pytest.mark.slow
+def test_a_conditional_sampler_tilts_the_prior_under_each_condition(crystal_prior: CrystalPrior) -> None:
+    members = SALT.enumerate()
+
+    def objectives(candidates: Candidates) -> torch.Tensor:
+        assert candidates.crystals is not None
+        return torch.stack([candidates.crystals.group == 221, candidates.crystals.group == 216], 1).float()
+
+    conditioning = Conditioning(2, (0.5, 4.0))
+    flow = GFlowNet(SALT, seed=2, prior=crystal_prior, conditioning=conditioning)
+    flow.fit(objectives, trajectories=6_000)
+    for preferences, sharpness in (((1.0, 0.0), 4.0), ((0.5, 0.5), 0.5)):
+        condition = Condition(preferences, sharpness)
+        reward = flow.checked_log_reward(objectives, members, condition)
+        target = (flow.log_prior(members) + reward).double().softmax(0)
+        log_prob = flow.log_prob(members, condition=condition).double()
+        assert float((log_prob.exp() - target).abs().sum() / 2) < 0.08
+
+
 def test_one_seed_gives_one_prior_whatever_others_draw(
     known_crystals: list[Structure], crystal_prior: CrystalPrior
 ) -> None:
@@ -137,6 +158,10 @@ def test_a_prior_that_cannot_speak_of_a_space_says_so(crystal_prior: CrystalPrio
     assert torch.equal(of_formulas, GFlowNet(compositions, prior=binary_prior).log_prior(compositions.enumerate()))
     with pytest.raises(ValueError, match="knows nothing of Rb, I"):
         GFlowNet(SALT, prior=both)
+    table = TableSpace(frame={"formula": ["Li2O", "NaCl"]})
+    for prior in (crystal_prior, both, binary_prior):
+        with pytest.raises(ValueError, match=r"of structures alone|in a table of formulas, take none"):
+            GFlowNet(table, prior=prior)
     with pytest.raises(ValueError, match="20 at least"):
         CrystalPrior.train(SALT.enumerate()[:5], None)
 
