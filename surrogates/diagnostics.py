@@ -24,7 +24,7 @@ class Diagnosis:
         crps: Mean continuous ranked probability score, in the units of the values; lower is better, and it is the
             absolute error where the deviation is 0.
         coverage_90: The share of values inside the central 90 % interval; 0.9 is honest, less is overconfident.
-        spearman: Rank correlation of means with values; NaN where either does not vary.
+        spearman: Rank correlation of medians with values; NaN where either does not vary.
     """
 
     n: int
@@ -44,6 +44,7 @@ class LeaveOneOut:
         mean: `n`, predicted.
         sd: `n`, of a measurement.
         values: `n`, measured.
+        floor: What clips predictions from below; see `Prediction`.
     """
 
     property: int
@@ -51,10 +52,11 @@ class LeaveOneOut:
     mean: Tensor
     sd: Tensor
     values: Tensor
+    floor: float = -math.inf
 
     def diagnosis(self) -> Diagnosis:
         """What these predictions are worth."""
-        return assess(self.mean, self.sd, self.values)
+        return assess(self.mean, self.sd, self.values, self.floor)
 
 
 def crps_gaussian(mean: Tensor, sd: Tensor, values: Tensor) -> Tensor:
@@ -70,8 +72,26 @@ def crps_gaussian(mean: Tensor, sd: Tensor, values: Tensor) -> Tensor:
     return torch.where(sd > 0, score, error.abs())
 
 
-def assess(mean: Tensor, sd: Tensor, values: Tensor) -> Diagnosis:
+def crps_clipped(mean: Tensor, sd: Tensor, values: Tensor, floor: float) -> Tensor:
+    """The same of normal predictions that a floor clips from below; no value is below the floor.
+
+    The integral that defines the score is over what is above the floor alone, so that the square of the normal
+    distribution, integrated up to the floor, is taken off.
+    """
+    if math.isinf(floor):
+        return crps_gaussian(mean, sd, values)
+    z = (floor - mean) / sd.clamp_min(torch.finfo(sd.dtype).tiny)
+    below, density = torch.special.ndtr(z), torch.exp(-0.5 * z.square()) / math.sqrt(2 * math.pi)
+    excess = z * below.square() + 2 * density * below - torch.special.ndtr(z * math.sqrt(2)) / math.sqrt(math.pi)
+    certain = (values - mean.clamp(min=floor)).abs()
+    return torch.where(sd > 0, crps_gaussian(mean, sd, values) - sd * excess, certain)
+
+
+def assess(mean: Tensor, sd: Tensor, values: Tensor, floor: float = -math.inf) -> Diagnosis:
     """Judge predictions (means and deviations of a measurement) of values; each `n`, n >= 1.
+
+    With a floor they are clipped from below, see `Prediction`: the error is that of the median, and an interval below
+    the floor is the floor.
 
     Raises:
         ValueError: Shapes differ, or nothing is to be compared.
@@ -79,13 +99,14 @@ def assess(mean: Tensor, sd: Tensor, values: Tensor) -> Diagnosis:
     if not mean.shape == sd.shape == values.shape or mean.ndim != 1 or not len(mean):
         shapes = tuple(mean.shape), tuple(sd.shape), tuple(values.shape)
         raise ValueError(f"mean, sd and values must be vectors of one length, at least 1; got {shapes}")
-    error = (values - mean).abs()
+    median = mean.clamp(min=floor)
+    low, high = (mean - _HALF_WIDTH_90 * sd).clamp(min=floor), (mean + _HALF_WIDTH_90 * sd).clamp(min=floor)
     return Diagnosis(
         n=len(values),
-        mae=error.mean().item(),
-        crps=crps_gaussian(mean, sd, values).mean().item(),
-        coverage_90=(error <= _HALF_WIDTH_90 * sd).to(mean).mean().item(),
-        spearman=_spearman(mean, values),
+        mae=(values - median).abs().mean().item(),
+        crps=crps_clipped(mean, sd, values, floor).mean().item(),
+        coverage_90=((low <= values) & (values <= high)).to(mean).mean().item(),
+        spearman=_spearman(median, values),
     )
 
 
@@ -100,10 +121,11 @@ def leave_one_out(surrogate: "MultiFidelityGP") -> tuple[LeaveOneOut, ...]:
         if posterior is None:
             continue
         mean, sd = posterior.leave_one_out()
-        rungs, values = posterior.gp.train_inputs[0][:, -1].long(), posterior.gp.train_targets
+        rungs = posterior.gp.train_inputs[0][:, -1].long()
         for rung in rungs.unique().tolist():
             at = rungs == rung
-            entries.append(LeaveOneOut(column, rung, mean[at], sd[at], values[at]))
+            floor = posterior.floors[rung].item()
+            entries.append(LeaveOneOut(column, rung, mean[at], sd[at], posterior.values[at], floor))
     return tuple(entries)
 
 

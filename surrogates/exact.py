@@ -28,22 +28,26 @@ class ExactPosterior:
         gp: The model, in evaluation mode.
         factor: `N x N`, the Cholesky factor of the covariance of the training targets.
         whitened: `N`, the factor's inverse times the centred targets.
+        values: `N`, as measured; the model's targets differ where a floor hides the latent value.
+        floors: `F`, of each rung; minus infinity where it has none.
     """
 
     gp: "SingleTaskGP"
     factor: Tensor
     whitened: Tensor
+    values: Tensor
+    floors: Tensor
 
     @classmethod
-    def of(cls, gp: "SingleTaskGP") -> "ExactPosterior":
+    def of(cls, gp: "SingleTaskGP", values: Tensor, floors: Tensor) -> "ExactPosterior":
         """Condition a model on its training data. `linear_operator`'s NotPSDError where that cannot be done."""
         inputs, targets = gp.train_inputs[0], gp.train_targets
         with torch.no_grad():
-            noise = gp.likelihood.noise[inputs[:, -1].long()]
-            covariance = gp.covar_module(inputs).to_dense() + torch.diag(noise)
+            covariance = gp.covar_module(inputs).to_dense() + torch.diag(gp.likelihood.training_noise(inputs))
             factor = psd_safe_cholesky(covariance)
             residual = (targets - gp.mean_module(inputs)).unsqueeze(-1)
-            return cls(gp, factor, torch.linalg.solve_triangular(factor, residual, upper=False).squeeze(-1))
+            whitened = torch.linalg.solve_triangular(factor, residual, upper=False).squeeze(-1)
+            return cls(gp, factor, whitened, values, floors)
 
     @torch.no_grad()
     def moments(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -62,13 +66,15 @@ class ExactPosterior:
 
     @torch.no_grad()
     def leave_one_out(self) -> tuple[Tensor, Tensor]:
-        """Mean and deviation, `N` each, of every training target predicted from the others.
+        """Mean and deviation, `N` each, of every measurement predicted from the others, before a floor clips it.
 
-        Hyperparameters stay those fitted to all.
+        Hyperparameters, and what floors hide of the others, stay as fitted to all.
         """
         precision = torch.cholesky_inverse(self.factor).diagonal()
         weights = torch.linalg.solve_triangular(self.factor.T, self.whitened.unsqueeze(-1), upper=True).squeeze(-1)
-        return self.gp.train_targets - weights / precision, precision.rsqrt()
+        inputs = self.gp.train_inputs[0]
+        hidden = self.gp.likelihood.training_noise(inputs) - self.gp.likelihood.noise[inputs[:, -1].long()]
+        return self.gp.train_targets - weights / precision, (1 / precision - hidden).sqrt()
 
     def _moments(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         half = self._half(inputs)

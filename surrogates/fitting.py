@@ -12,38 +12,67 @@ from gpytorch.mlls import ExactMarginalLogLikelihood
 from linear_operator.utils.errors import NanError, NotPSDError
 from torch import Tensor
 
+from surrogates.censoring import propagate
 from surrogates.threads import threads_for
 
 # Hyperparameters are fitted to at most this many observations: time grows with the cube of their number.
 MOST_FITTED = 1000
+# How often sites and parameters are found in turn.
+_TURNS = 2
 
 
-def fit_hyperparameters(gp: SingleTaskGP, max_iterations: int) -> None:
+def fit_hyperparameters(gp: SingleTaskGP, max_iterations: int, hidden: Tensor | None = None) -> None:
     """Move a model's parameters to a maximum of the posterior by L-BFGS-B, and the model to evaluation mode.
 
     More than `MOST_FITTED` observations are thinned for this, evenly in their order and the cheap rungs first; the
     model keeps all of them. Where the covariance cannot be factorised on the way (gpytorch has then already added
     jitter), the parameters go back to the modes of their priors, and a RuntimeWarning says so.
+
+    Args:
+        gp: The model.
+        max_iterations: Of L-BFGS-B, in all.
+        hidden: `N` booleans, which of the targets are at a floor; None if none is. They are replaced by sites, in turn
+            with the parameters, see `surrogates.censoring`.
     """
     start = deepcopy(gp.state_dict())
-    inputs, targets = gp.train_inputs[0], gp.train_targets
+    inputs, values = gp.train_inputs[0], gp.train_targets
     chosen = _thinned(inputs[:, -1].long(), MOST_FITTED)
-    gp.set_train_data(inputs[chosen], targets[chosen], strict=False)
-    mll = ExactMarginalLogLikelihood(gp.likelihood, gp)
-    mll.train()
+    gp.set_train_data(inputs[chosen], values[chosen], strict=False)
     try:
         with threads_for(len(chosen)), warnings.catch_warnings():
             warnings.simplefilter("ignore", OptimizationWarning)  # the iteration limit is meant
-            fit_gpytorch_mll_scipy(mll, options={"maxiter": max_iterations})
+            if hidden is None:
+                _maximise(gp, max_iterations)
+            else:
+                _maximise(gp, max_iterations // 4)
+                for _ in range(_TURNS):
+                    _show(gp, values[chosen], hidden[chosen])
+                    _maximise(gp, 3 * max_iterations // (4 * _TURNS))
     except (NotPSDError, NanError, ModelFittingError) as error:
         gp.load_state_dict(start)
         warnings.warn(
             f"hyperparameters could not be fitted ({error}); those of the prior are used", RuntimeWarning, stacklevel=2
         )
-    gp.set_train_data(inputs, targets, strict=False)
-    mll.eval()
+    gp.set_train_data(inputs, values, strict=False)
+    gp.eval()
+    gp.likelihood.eval()
     for parameter in gp.parameters():
         parameter.requires_grad_(False)
+    if hidden is not None:
+        _show(gp, values, hidden)
+
+
+def _maximise(gp: SingleTaskGP, max_iterations: int) -> None:
+    mll = ExactMarginalLogLikelihood(gp.likelihood, gp)
+    mll.train()
+    fit_gpytorch_mll_scipy(mll, options={"maxiter": max(1, max_iterations)})
+
+
+def _show(gp: SingleTaskGP, values: Tensor, hidden: Tensor) -> None:
+    """Give a model the sites that stand for its values under its present parameters."""
+    sites = propagate(gp, values, hidden)
+    gp.likelihood.hide(gp.train_inputs[0], sites.variances)
+    gp.set_train_data(targets=sites.targets, strict=False)
 
 
 def _thinned(rungs: Tensor, most: int) -> Tensor:

@@ -1,5 +1,6 @@
 """What a surrogate promises: the seam between the models and whoever asks them."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -13,14 +14,23 @@ if TYPE_CHECKING:
 class Prediction:
     """What measuring `n` candidates would give, for `m` properties, in the units of the values learned from.
 
+    A measurement is the larger of the floor, where a property has one, and a normal variable.
+
     Attributes:
-        mean: `n x m`.
-        sd: `n x m`, the standard deviation of a measurement: the uncertainty of the property and the scatter of
-            measurements about it, so that it can be held against measurements.
+        mean: `n x m`, of the normal variable.
+        sd: `n x m`, its standard deviation: the uncertainty of the property and the scatter of measurements about it,
+            so that it can be held against measurements.
+        floor: `m`, the value at which measurements pile up, as band gaps do at 0; minus infinity where they do not.
     """
 
     mean: Tensor
     sd: Tensor
+    floor: Tensor | float = -math.inf
+
+    @property
+    def median(self) -> Tensor:
+        """`n x m`, the medians of measurements, which have the least mean absolute error."""
+        return self.mean.clamp(min=self.floor)
 
 
 @runtime_checkable

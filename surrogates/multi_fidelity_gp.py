@@ -7,6 +7,7 @@ from gpytorch.kernels import Kernel, MaternKernel
 from gpytorch.priors import LogNormalPrior
 from torch import Tensor
 
+from surrogates.censoring import find_floors
 from surrogates.exact import ExactPosterior
 from surrogates.fitting import fit_hyperparameters
 from surrogates.interface import Prediction
@@ -85,17 +86,20 @@ class MultiFidelityGP:
     def predict(self, features: Tensor, fidelity: int | None = None) -> Prediction:
         """Predict measurements; see `Surrogate.predict`."""
         inputs = self.transform(features, fidelity)
+        rung = self.n_fidelities - 1 if fidelity is None else fidelity
+        floor = inputs.new_full((self.n_properties,), -torch.inf)
         means, deviations = [], []
-        for posterior in self._posteriors:
+        for index, posterior in enumerate(self._posteriors):
             if posterior is None:
                 means.append(inputs.new_full((len(inputs),), torch.nan))
                 deviations.append(means[-1])
                 continue
+            floor[index] = posterior.floors[rung]
             mean, variance = posterior.moments(inputs)
             noise = posterior.gp.likelihood.noise[inputs[:, -1].long()]
             means.append(mean)
             deviations.append((variance.clamp_min(0) + noise).sqrt())
-        return Prediction(torch.stack(means, dim=-1), torch.stack(deviations, dim=-1))
+        return Prediction(torch.stack(means, dim=-1), torch.stack(deviations, dim=-1), floor)
 
     def correlation(self, features: Tensor, fidelity: int) -> Tensor:
         """Posterior correlation of a rung with the target; see `Surrogate.correlation`."""
@@ -131,9 +135,12 @@ class MultiFidelityGP:
         answered = ~values.isnan()
         if not answered.any():
             return None
-        gp = _gaussian_process(inputs[answered], values[answered], self.n_fidelities)
-        fit_hyperparameters(gp, self._max_iterations)
-        return ExactPosterior.of(gp)
+        inputs, values = inputs[answered], values[answered]
+        floors = find_floors(inputs, values, self.n_fidelities)
+        hidden = values <= floors[inputs[:, -1].long()]
+        gp = _gaussian_process(inputs, values, self.n_fidelities)
+        fit_hyperparameters(gp, self._max_iterations, hidden if bool(hidden.any()) else None)
+        return ExactPosterior.of(gp, values, floors)
 
     def _correlation(self, posterior: ExactPosterior | None, here: Tensor, target: Tensor) -> Tensor:
         unknown = here.new_zeros(len(here))
@@ -170,7 +177,7 @@ def _gaussian_process(inputs: Tensor, values: Tensor, n_rungs: int) -> SingleTas
     shared = _matern(d, LogNormalPrior(0.0, 1.0)) * RungCovariance(scales, share=0.8, correlated=True, column=d)
     # What a rung has of its own is expected to be little and local. With a wider prior, a target that was measured only
     # where a cheap rung is lowest explains its trend by this part, and forgets what the cheap rung says elsewhere.
-    own = _matern(d, LogNormalPrior(-1.2, 0.6)) * RungCovariance(scales, share=0.05, correlated=False, column=d)
+    own = _matern(d, LogNormalPrior(-1.2, 0.6)) * RungCovariance(scales, share=0.05, correlated=True, column=d)
     return SingleTaskGP(
         inputs,
         values.unsqueeze(-1),

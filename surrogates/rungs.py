@@ -125,12 +125,16 @@ class RungCovariance(Kernel):
 
 class _RungNoiseModel(Noise):
     spread: Tensor
+    sites_at: Tensor | None
+    site_variances: Tensor | None
 
     def __init__(self, scales: RungScales) -> None:
         super().__init__()
         self.register_buffer("spread", scales.spread)
         self.register_parameter("log_noise", Parameter(torch.full_like(scales.spread, -3.5)))
         self.register_prior("log_noise_prior", NormalPrior(-3.5, 1.5), "log_noise")
+        self.register_buffer("sites_at", None, persistent=False)
+        self.register_buffer("site_variances", None, persistent=False)
 
     @property
     def noise(self) -> Tensor:
@@ -139,11 +143,13 @@ class _RungNoiseModel(Noise):
     def forward(self, *params: Any, shape: torch.Size | None = None, **kwargs: Any) -> DiagLinearOperator:
         x = params[0] if torch.is_tensor(params[0]) else params[0][0]
         noise = self.noise[x[..., -1].long()]
+        if self.sites_at is not None and x.shape[-2:] == self.sites_at.shape and bool((x == self.sites_at).all()):
+            noise = noise + self.site_variances
         return DiagLinearOperator(noise if shape is None else noise.expand(shape))
 
 
 class RungLikelihood(_GaussianLikelihoodBase):
-    """Gaussian noise whose variance depends on the rung."""
+    """Gaussian noise whose variance depends on the rung; training inputs may have more, see `hide`."""
 
     def __init__(self, scales: RungScales) -> None:
         super().__init__(noise_covar=_RungNoiseModel(scales))
@@ -152,3 +158,11 @@ class RungLikelihood(_GaussianLikelihoodBase):
     def noise(self) -> Tensor:
         """Noise variances, `F`, in the square of the values' units."""
         return self.noise_covar.noise
+
+    def hide(self, inputs: Tensor, variances: Tensor) -> None:
+        """Add variances, `N`, to the noise at the model's `N x (d' + 1)` training inputs, and at no others."""
+        self.noise_covar.sites_at, self.noise_covar.site_variances = inputs, variances
+
+    def training_noise(self, inputs: Tensor) -> Tensor:
+        """Noise variances at training inputs `N x (d' + 1)`, with what `hide` added: `N`."""
+        return self.noise_covar(inputs).diagonal()

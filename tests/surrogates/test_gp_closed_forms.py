@@ -68,7 +68,7 @@ def test_leave_one_out_is_prediction_without_the_one() -> None:
     for index in (0, 11):
         others = torch.arange(14) != index
         gp.set_train_data(inputs[others], targets[others], strict=False)
-        posterior = ExactPosterior.of(gp)
+        posterior = ExactPosterior.of(gp, targets[others], torch.full((2,), -torch.inf))
         mean, variance = posterior.moments(inputs[index : index + 1])
         entry = low if rungs[index] == 0 else target
         position = index if rungs[index] == 0 else index - 9

@@ -1,0 +1,116 @@
+"""Values that pile up at a floor, as band gaps do at 0: the floor hides how far below it a material lies.
+
+A measurement is the larger of the floor and a latent value (J. Tobin, Econometrica 26 (1958) 24), and the latent value
+has the Gaussian process. What a value at the floor says of it is replaced by a normal distribution, a site, which is
+found by expectation propagation (P. Groot and P. J. F. Lucas, 6th European Workshop on Probabilistic Graphical Models
+(2012) 115). All else stays an exact Gaussian process: of the sites' targets, with the sites' variances.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from linear_operator.utils.cholesky import psd_safe_cholesky
+from torch import Tensor
+
+from surrogates.threads import threads_for
+
+if TYPE_CHECKING:
+    from botorch.models import SingleTaskGP
+
+# A floor is a lowest value that so many materials share, at least this part of a rung's, and so many times as many as
+# share any other value: values that were rounded, or are classes, have ties as well.
+_LEAST_TIES, _LEAST_SHARE, _MORE_THAN_OTHERS = 5, 0.05, 3
+_SWEEPS = 8
+# Of a new site's parameters in its next ones: all sites move at once, and undamped they may oscillate.
+_STEP = 0.7
+
+
+@dataclass(frozen=True)
+class Sites:
+    """What observations say of the latent values, as normal distributions.
+
+    Attributes:
+        targets: `N`, their means.
+        variances: `N`, beyond the noise of the rung; 0 for what is not hidden by a floor.
+    """
+
+    targets: Tensor
+    variances: Tensor
+
+
+def find_floors(inputs: Tensor, values: Tensor, n_rungs: int) -> Tensor:
+    """The value at which each rung's values pile up, `F`; minus infinity where they do not.
+
+    A rung whose lowest value is the floor of another has the same.
+
+    Args:
+        inputs: `N x (d' + 1)`, the rung in the last column.
+        values: `N`.
+        n_rungs: F.
+    """
+    rungs = inputs[:, -1].long()
+    floors = values.new_full((n_rungs,), -torch.inf)
+    for rung in rungs.unique().tolist():
+        floors[rung] = _floor(inputs[rungs == rung], values[rungs == rung])
+    for rung in rungs.unique().tolist():
+        lowest = values[rungs == rung].min()
+        if (floors == lowest).any():
+            floors[rung] = lowest
+    return floors
+
+
+def propagate(gp: "SingleTaskGP", values: Tensor, hidden: Tensor) -> Sites:
+    """The sites of `N` values, of which some are hidden at a floor, under a model's present parameters.
+
+    Args:
+        gp: Over the inputs of the values, with a `RungLikelihood`.
+        values: `N`, as measured.
+        hidden: `N` booleans; those values are at the floor.
+    """
+    inputs = gp.train_inputs[0]
+    with torch.no_grad(), threads_for(len(values)):
+        prior = gp.covar_module(inputs).to_dense()
+        mean = gp.mean_module(inputs)
+        noise = gp.likelihood.noise[inputs[:, -1].long()]
+        spread = prior.diagonal() + noise
+        precision = torch.where(hidden, 1 / spread, 1 / noise)
+        target = torch.where(hidden, values - 0.5 * spread.sqrt(), values)
+        for _ in range(_SWEEPS):
+            cavity_mean, cavity_variance = _cavities(prior, mean, target, 1 / precision)
+            new_precision, new_shift = _moments_matched(cavity_mean, cavity_variance, values, noise)
+            shift = precision * target
+            shift = torch.where(hidden, shift + _STEP * (new_shift - shift), shift)
+            precision = torch.where(hidden, precision + _STEP * (new_precision - precision), precision)
+            target = torch.where(hidden, shift / precision, values)
+        return Sites(target, torch.where(hidden, (1 / precision - noise).clamp_min(0), 0.0))
+
+
+def _floor(inputs: Tensor, values: Tensor) -> float:
+    lowest = values.min()
+    at = values == lowest
+    _, counts = values[~at].unique(return_counts=True)
+    ties = len(inputs[at].unique(dim=0))
+    others = int(counts.max()) if len(counts) else math.inf
+    enough = ties >= max(_LEAST_TIES, _LEAST_SHARE * len(values), _MORE_THAN_OTHERS * others)
+    return lowest.item() if enough else -math.inf
+
+
+def _cavities(prior: Tensor, mean: Tensor, target: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+    """Means and variances of each latent value given all sites but its own, `N` each."""
+    precision = torch.cholesky_inverse(psd_safe_cholesky(prior + torch.diag(variance)))
+    diagonal = precision.diagonal()
+    return target - precision @ (target - mean) / diagonal, (1 / diagonal - variance).clamp_min(1e-12)
+
+
+def _moments_matched(mean: Tensor, variance: Tensor, floor: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """Precision, and precision times mean, of the site that gives a cavity the moments of value below the floor."""
+    deviation = (variance + noise).sqrt()
+    z = (floor - mean) / deviation
+    ratio = torch.exp(-0.5 * z.square() - 0.5 * math.log(2 * math.pi) - torch.special.log_ndtr(z))
+    hidden_mean = mean - variance * ratio / deviation
+    shrinkage = (ratio * (z + ratio) * variance / deviation.square()).clamp(1e-9, 1 - 1e-9)
+    hidden_variance = variance * (1 - shrinkage)
+    precision = 1 / hidden_variance - 1 / variance
+    return precision, hidden_mean / hidden_variance - mean / variance
