@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from surrogates.crystal_features import CrystalFeatures
-    from surrogates.diagnostics import Diagnosis, LeaveOneOut, assess, crps_gaussian, diagnose, leave_one_out
-    from surrogates.interface import Prediction, Surrogate
+    from surrogates.diagnostics import Diagnosis, assess, crps_gaussian, diagnose
+    from surrogates.interface import LeaveOneOut, Prediction, Surrogate
     from surrogates.magpie import MagpieFeatures
     from surrogates.multi_fidelity_gp import MultiFidelityGP
     from surrogates.registry import KINDS, build
@@ -33,14 +33,13 @@ __all__ = [
     "build",
     "crps_gaussian",
     "diagnose",
-    "leave_one_out",
 ]
 
 _HOME = {
     "KINDS": "registry",
     "CrystalFeatures": "crystal_features",
     "Diagnosis": "diagnostics",
-    "LeaveOneOut": "diagnostics",
+    "LeaveOneOut": "interface",
     "MagpieFeatures": "magpie",
     "MultiFidelityGP": "multi_fidelity_gp",
     "Prediction": "interface",
@@ -49,7 +48,6 @@ _HOME = {
     "build": "registry",
     "crps_gaussian": "diagnostics",
     "diagnose": "diagnostics",
-    "leave_one_out": "diagnostics",
 }
 
 

@@ -7,6 +7,7 @@ found by expectation propagation (P. Groot and P. J. F. Lucas, 6th European Work
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,30 +62,48 @@ def find_floors(inputs: Tensor, values: Tensor, n_rungs: int) -> Tensor:
     return floors
 
 
-def propagate(gp: "SingleTaskGP", values: Tensor, hidden: Tensor) -> Sites:
-    """The sites of `N` values, of which some are hidden at a floor, under a model's present parameters.
+Cavities = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""From sites' means and variances, `N` each, to mean and variance of each latent value given all sites but its own."""
+
+
+def propagate(cavities: Cavities, values: Tensor, hidden: Tensor, noise: Tensor, prior: Tensor) -> Sites:
+    """The sites of `N` values, of which some are hidden at a floor.
 
     Args:
-        gp: Over the inputs of the values, with a `RungLikelihood`.
+        cavities: Of the model under its present parameters.
         values: `N`, as measured.
         hidden: `N` booleans; those values are at the floor.
+        noise: `N`, variances of the measurements about the latent values.
+        prior: `N`, prior variances of the latent values.
     """
+    spread = prior + noise
+    precision = torch.where(hidden, 1 / spread, 1 / noise)
+    target = torch.where(hidden, values - 0.5 * spread.sqrt(), values)
+    for _ in range(_SWEEPS):
+        new_precision, new_shift = _moments_matched(*cavities(target, 1 / precision), values, noise)
+        shift = precision * target
+        shift = torch.where(hidden, shift + _STEP * (new_shift - shift), shift)
+        precision = torch.where(hidden, precision + _STEP * (new_precision - precision), precision)
+        target = torch.where(hidden, shift / precision, values)
+    return Sites(target, torch.where(hidden, (1 / precision - noise).clamp_min(0), 0.0))
+
+
+def place_sites(gp: "SingleTaskGP", values: Tensor, hidden: Tensor) -> None:
+    """Give an exact model, in place of `N` values, the sites that stand for them under its present parameters."""
     inputs = gp.train_inputs[0]
     with torch.no_grad(), threads_for(len(values)):
-        prior = gp.covar_module(inputs).to_dense()
-        mean = gp.mean_module(inputs)
+        prior, mean = gp.covar_module(inputs).to_dense(), gp.mean_module(inputs)
+
+        def cavities(target: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+            precision = torch.cholesky_inverse(psd_safe_cholesky(prior + torch.diag(variance)))
+            diagonal = precision.diagonal()
+            left_out = target - precision @ (target - mean) / diagonal
+            return left_out, (1 / diagonal - variance).clamp_min(1e-12)
+
         noise = gp.likelihood.noise[inputs[:, -1].long()]
-        spread = prior.diagonal() + noise
-        precision = torch.where(hidden, 1 / spread, 1 / noise)
-        target = torch.where(hidden, values - 0.5 * spread.sqrt(), values)
-        for _ in range(_SWEEPS):
-            cavity_mean, cavity_variance = _cavities(prior, mean, target, 1 / precision)
-            new_precision, new_shift = _moments_matched(cavity_mean, cavity_variance, values, noise)
-            shift = precision * target
-            shift = torch.where(hidden, shift + _STEP * (new_shift - shift), shift)
-            precision = torch.where(hidden, precision + _STEP * (new_precision - precision), precision)
-            target = torch.where(hidden, shift / precision, values)
-        return Sites(target, torch.where(hidden, (1 / precision - noise).clamp_min(0), 0.0))
+        sites = propagate(cavities, values, hidden, noise, prior.diagonal())
+    gp.likelihood.hide(inputs, sites.variances)
+    gp.set_train_data(targets=sites.targets, strict=False)
 
 
 def _floor(inputs: Tensor, values: Tensor) -> float:
@@ -95,13 +114,6 @@ def _floor(inputs: Tensor, values: Tensor) -> float:
     others = int(counts.max()) if len(counts) else math.inf
     enough = ties >= max(_LEAST_TIES, _LEAST_SHARE * len(values), _MORE_THAN_OTHERS * others)
     return lowest.item() if enough else -math.inf
-
-
-def _cavities(prior: Tensor, mean: Tensor, target: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-    """Means and variances of each latent value given all sites but its own, `N` each."""
-    precision = torch.cholesky_inverse(psd_safe_cholesky(prior + torch.diag(variance)))
-    diagonal = precision.diagonal()
-    return target - precision @ (target - mean) / diagonal, (1 / diagonal - variance).clamp_min(1e-12)
 
 
 def _moments_matched(mean: Tensor, variance: Tensor, floor: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:

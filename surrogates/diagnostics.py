@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from surrogates.multi_fidelity_gp import MultiFidelityGP
+    from surrogates.interface import Surrogate
 
 # Half the width of the central 90 % of a normal distribution, in deviations.
 _HALF_WIDTH_90 = 1.6448536269514722
@@ -32,31 +32,6 @@ class Diagnosis:
     crps: float
     coverage_90: float
     spearman: float
-
-
-@dataclass(frozen=True)
-class LeaveOneOut:
-    """Every measurement of a property at a rung, predicted from all other measurements.
-
-    Attributes:
-        property: Its column in the values.
-        fidelity: The rung.
-        mean: `n`, predicted.
-        sd: `n`, of a measurement.
-        values: `n`, measured.
-        floor: What clips predictions from below; see `Prediction`.
-    """
-
-    property: int
-    fidelity: int
-    mean: Tensor
-    sd: Tensor
-    values: Tensor
-    floor: float = -math.inf
-
-    def diagnosis(self) -> Diagnosis:
-        """What these predictions are worth."""
-        return assess(self.mean, self.sd, self.values, self.floor)
 
 
 def crps_gaussian(mean: Tensor, sd: Tensor, values: Tensor) -> Tensor:
@@ -110,28 +85,12 @@ def assess(mean: Tensor, sd: Tensor, values: Tensor, floor: float = -math.inf) -
     )
 
 
-def leave_one_out(surrogate: "MultiFidelityGP") -> tuple[LeaveOneOut, ...]:
-    """Predict every measurement from the others, by the closed form and with the hyperparameters fitted to all.
-
-    One entry for each property and rung that was measured, by property and then by rung. What other rungs say of the
-    same candidate is among "the others".
-    """
-    entries = []
-    for column, posterior in enumerate(surrogate.posteriors()):
-        if posterior is None:
-            continue
-        mean, sd = posterior.leave_one_out()
-        rungs = posterior.gp.train_inputs[0][:, -1].long()
-        for rung in rungs.unique().tolist():
-            at = rungs == rung
-            floor = posterior.floors[rung].item()
-            entries.append(LeaveOneOut(column, rung, mean[at], sd[at], posterior.values[at], floor))
-    return tuple(entries)
-
-
-def diagnose(surrogate: "MultiFidelityGP") -> dict[tuple[int, int], Diagnosis]:
+def diagnose(surrogate: "Surrogate") -> dict[tuple[int, int], Diagnosis]:
     """Leave-one-out diagnosis by (property, rung), for those that were measured."""
-    return {(entry.property, entry.fidelity): entry.diagnosis() for entry in leave_one_out(surrogate)}
+    return {
+        (entry.property, entry.fidelity): assess(entry.mean, entry.sd, entry.values, entry.floor)
+        for entry in surrogate.leave_one_out()
+    }
 
 
 def _spearman(one: Tensor, other: Tensor) -> float:

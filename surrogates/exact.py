@@ -11,6 +11,7 @@ import torch
 from linear_operator.utils.cholesky import psd_safe_cholesky
 from torch import Tensor
 
+from surrogates.censoring import place_sites
 from surrogates.threads import threads_for
 
 if TYPE_CHECKING:
@@ -39,8 +40,20 @@ class ExactPosterior:
     floors: Tensor
 
     @classmethod
-    def of(cls, gp: "SingleTaskGP", values: Tensor, floors: Tensor) -> "ExactPosterior":
-        """Condition a model on its training data. `linear_operator`'s NotPSDError where that cannot be done."""
+    def of(cls, gp: "SingleTaskGP", floors: Tensor, hidden: Tensor) -> "ExactPosterior":
+        """Condition a fitted model on its training data.
+
+        Args:
+            gp: The model.
+            floors: `F`, of each rung.
+            hidden: `N` booleans, which training targets are at a floor; they are replaced by sites.
+
+        Raises:
+            NotPSDError: Of `linear_operator`: the covariance cannot be factorised.
+        """
+        values = gp.train_targets
+        if bool(hidden.any()):
+            place_sites(gp, values, hidden)
         inputs, targets = gp.train_inputs[0], gp.train_targets
         with torch.no_grad():
             covariance = gp.covar_module(inputs).to_dense() + torch.diag(gp.likelihood.training_noise(inputs))
@@ -48,6 +61,11 @@ class ExactPosterior:
             residual = (targets - gp.mean_module(inputs)).unsqueeze(-1)
             whitened = torch.linalg.solve_triangular(factor, residual, upper=False).squeeze(-1)
             return cls(gp, factor, whitened, values, floors)
+
+    @property
+    def inputs(self) -> Tensor:
+        """`N x (d' + 1)`, as measured."""
+        return self.gp.train_inputs[0]
 
     @torch.no_grad()
     def moments(self, inputs: Tensor) -> tuple[Tensor, Tensor]:

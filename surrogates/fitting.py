@@ -12,7 +12,7 @@ from gpytorch.mlls import ExactMarginalLogLikelihood
 from linear_operator.utils.errors import NanError, NotPSDError
 from torch import Tensor
 
-from surrogates.censoring import propagate
+from surrogates.censoring import place_sites
 from surrogates.threads import threads_for
 
 # Hyperparameters are fitted to at most this many observations: time grows with the cube of their number.
@@ -32,7 +32,7 @@ def fit_hyperparameters(gp: SingleTaskGP, max_iterations: int, hidden: Tensor | 
         gp: The model.
         max_iterations: Of L-BFGS-B, in all.
         hidden: `N` booleans, which of the targets are at a floor; None if none is. They are replaced by sites, in turn
-            with the parameters, see `surrogates.censoring`.
+            with the parameters, see `surrogates.censoring`; in the end the model has its targets again.
     """
     start = deepcopy(gp.state_dict())
     inputs, values = gp.train_inputs[0], gp.train_targets
@@ -46,7 +46,7 @@ def fit_hyperparameters(gp: SingleTaskGP, max_iterations: int, hidden: Tensor | 
             else:
                 _maximise(gp, max_iterations // 4)
                 for _ in range(_TURNS):
-                    _show(gp, values[chosen], hidden[chosen])
+                    place_sites(gp, values[chosen], hidden[chosen])
                     _maximise(gp, 3 * max_iterations // (4 * _TURNS))
     except (NotPSDError, NanError, ModelFittingError) as error:
         gp.load_state_dict(start)
@@ -58,21 +58,12 @@ def fit_hyperparameters(gp: SingleTaskGP, max_iterations: int, hidden: Tensor | 
     gp.likelihood.eval()
     for parameter in gp.parameters():
         parameter.requires_grad_(False)
-    if hidden is not None:
-        _show(gp, values, hidden)
 
 
 def _maximise(gp: SingleTaskGP, max_iterations: int) -> None:
     mll = ExactMarginalLogLikelihood(gp.likelihood, gp)
     mll.train()
     fit_gpytorch_mll_scipy(mll, options={"maxiter": max(1, max_iterations)})
-
-
-def _show(gp: SingleTaskGP, values: Tensor, hidden: Tensor) -> None:
-    """Give a model the sites that stand for its values under its present parameters."""
-    sites = propagate(gp, values, hidden)
-    gp.likelihood.hide(gp.train_inputs[0], sites.variances)
-    gp.set_train_data(targets=sites.targets, strict=False)
 
 
 def _thinned(rungs: Tensor, most: int) -> Tensor:

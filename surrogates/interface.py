@@ -33,6 +33,27 @@ class Prediction:
         return self.mean.clamp(min=self.floor)
 
 
+@dataclass(frozen=True)
+class LeaveOneOut:
+    """Every measurement of a property at a rung, predicted from all other measurements.
+
+    Attributes:
+        property: Its column in the values.
+        fidelity: The rung.
+        mean: `n`, predicted.
+        sd: `n`, of a measurement.
+        values: `n`, measured.
+        floor: What clips predictions from below; see `Prediction`.
+    """
+
+    property: int
+    fidelity: int
+    mean: Tensor
+    sd: Tensor
+    values: Tensor
+    floor: float = -math.inf
+
+
 @runtime_checkable
 class Surrogate(Protocol):
     """A model of several properties at several fidelities.
@@ -65,6 +86,14 @@ class Surrogate(Protocol):
         Returns:
             `n x m` posterior correlations, in [-1, 1], between the noise-free values of the same candidate; 0 for a
             property that no measurement answers at that rung.
+        """
+        ...
+
+    def leave_one_out(self) -> tuple[LeaveOneOut, ...]:
+        """Every measurement of a property at a rung, predicted from all other measurements.
+
+        One entry for each property and rung that was measured, by property and then by rung. What other rungs say of
+        the same candidate is among the others.
         """
         ...
 

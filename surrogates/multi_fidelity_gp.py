@@ -1,5 +1,7 @@
 """A Gaussian process for each property over candidates and rungs, with missing entries."""
 
+import math
+
 import torch
 from botorch.models import ModelListGP, SingleTaskGP
 from gpytorch.constraints import GreaterThan
@@ -10,13 +12,17 @@ from torch import Tensor
 from surrogates.censoring import find_floors
 from surrogates.exact import ExactPosterior
 from surrogates.fitting import fit_hyperparameters
-from surrogates.interface import Prediction
+from surrogates.inducing import InducedPosterior
+from surrogates.interface import LeaveOneOut, Prediction
 from surrogates.projection import Projection
 from surrogates.rungs import RungCovariance, RungLikelihood, RungMean, RungScales
 
 
+Posterior = ExactPosterior | InducedPosterior
+
+
 class MultiFidelityGP:
-    """Exact Gaussian processes, one a property, over projected features and the rung.
+    """Gaussian processes, one a property, over projected features and the rung.
 
     The value of candidate x at rung f is `m_f + g_f(x) + h_f(x) + noise_f`. The g share a lengthscale, and correlate
     between rungs with a free correlation matrix; every h is its rung's own, with a lengthscale of its own, as in the
@@ -31,6 +37,9 @@ class MultiFidelityGP:
         n_properties: m.
         n_components: Coordinates the features are projected on, at most.
         max_iterations: Of L-BFGS-B, for each property.
+        most_exact: A property with more measurements than this is learned through inducing points, see
+            `surrogates.inducing`; None if none is.
+        n_inducing: How many of them, at most.
         reference: `N x d` features of typical candidates, from which the projection is learned. Without them it is
             learned from the measured candidates at each `fit`, and cannot see features that only others differ in:
             give them if fewer than some tens of candidates are measured.
@@ -48,6 +57,8 @@ class MultiFidelityGP:
         *,
         n_components: int = 24,
         max_iterations: int = 100,
+        most_exact: int | None = None,
+        n_inducing: int = 512,
         reference: Tensor | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype = torch.float64,
@@ -57,6 +68,7 @@ class MultiFidelityGP:
             "n_properties": n_properties,
             "n_components": n_components,
             "max_iterations": max_iterations,
+            "n_inducing": n_inducing,
         }
         for name, number in numbers.items():
             if number < 1:
@@ -67,11 +79,13 @@ class MultiFidelityGP:
         self.n_properties = n_properties
         self._n_components = n_components
         self._max_iterations = max_iterations
+        self._most_exact = math.inf if most_exact is None else most_exact
+        self._n_inducing = n_inducing
         self._device = device
         self._dtype = dtype
         self._reference = None if reference is None else self._tensor(reference)
         self._projection: Projection | None = None
-        self._posteriors: tuple[ExactPosterior | None, ...] = (None,) * n_properties
+        self._posteriors: tuple[Posterior | None, ...] = (None,) * n_properties
 
     def fit(self, features: Tensor, fidelities: Tensor, values: Tensor) -> None:
         """Learn from all measurements; see `Surrogate.fit`."""
@@ -127,11 +141,28 @@ class MultiFidelityGP:
             raise ValueError(f"fidelities must be rungs 0 to {target}; got {rungs.unique().tolist()}")
         return torch.cat([coordinates, rungs.to(coordinates).expand(len(coordinates)).unsqueeze(-1)], dim=-1)
 
-    def posteriors(self) -> tuple[ExactPosterior | None, ...]:
+    def leave_one_out(self) -> tuple[LeaveOneOut, ...]:
+        """Every measurement predicted from the others, by the closed form; see `Surrogate.leave_one_out`.
+
+        Hyperparameters, and inducing points, stay those fitted to all.
+        """
+        entries = []
+        for column, posterior in enumerate(self._posteriors):
+            if posterior is None:
+                continue
+            mean, sd = posterior.leave_one_out()
+            rungs = posterior.inputs[:, -1].long()
+            for rung in rungs.unique().tolist():
+                at = rungs == rung
+                floor = posterior.floors[rung].item()
+                entries.append(LeaveOneOut(column, rung, mean[at], sd[at], posterior.values[at], floor))
+        return tuple(entries)
+
+    def posteriors(self) -> tuple[Posterior | None, ...]:
         """The closed-form posterior of each property, None where no measurement answers it."""
         return self._posteriors
 
-    def _fit_property(self, inputs: Tensor, values: Tensor) -> ExactPosterior | None:
+    def _fit_property(self, inputs: Tensor, values: Tensor) -> Posterior | None:
         answered = ~values.isnan()
         if not answered.any():
             return None
@@ -140,13 +171,15 @@ class MultiFidelityGP:
         hidden = values <= floors[inputs[:, -1].long()]
         gp = _gaussian_process(inputs, values, self.n_fidelities)
         fit_hyperparameters(gp, self._max_iterations, hidden if bool(hidden.any()) else None)
-        return ExactPosterior.of(gp, values, floors)
+        if len(values) <= self._most_exact:
+            return ExactPosterior.of(gp, floors, hidden)
+        return InducedPosterior.of(gp, values, floors, hidden, self._n_inducing)
 
-    def _correlation(self, posterior: ExactPosterior | None, here: Tensor, target: Tensor) -> Tensor:
+    def _correlation(self, posterior: Posterior | None, here: Tensor, target: Tensor) -> Tensor:
         unknown = here.new_zeros(len(here))
         if posterior is None or not len(here):
             return unknown
-        if not (posterior.gp.train_inputs[0][:, -1] == here[0, -1]).any():
+        if not (posterior.inputs[:, -1] == here[0, -1]).any():
             return unknown
         variance = posterior.covariance(here, here) * posterior.covariance(target, target)
         correlation = posterior.covariance(here, target) / variance.clamp_min(torch.finfo(here.dtype).tiny).sqrt()

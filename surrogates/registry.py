@@ -5,14 +5,17 @@ from typing import Any
 
 from surrogates.interface import Surrogate
 
-KINDS: tuple[str, ...] = ("multi_fidelity_gp",)
+# Measurements of a property up to which a kind is exact; beyond, it works through inducing points.
+_MOST_EXACT: dict[str, int | None] = {"auto": 2000, "multi_fidelity_gp": None, "variational_gp": 0}
+KINDS: tuple[str, ...] = tuple(_MOST_EXACT)
 
 
 def build(kind: str, n_fidelities: int, n_properties: int, **settings: Any) -> Surrogate:
     """Make a surrogate.
 
     Args:
-        kind: One of `KINDS`.
+        kind: `multi_fidelity_gp`, exact Gaussian processes; `variational_gp`, the same through inducing points, for
+            thousands of measurements; `auto`, for each property exact up to 2,000 measurements.
         n_fidelities: Rungs of the ladder; the last is the target.
         n_properties: Columns of the values it learns.
         settings: Of the kind; see `MultiFidelityGP`.
@@ -27,4 +30,4 @@ def build(kind: str, n_fidelities: int, n_properties: int, **settings: Any) -> S
         raise ValueError(f"unknown surrogate {kind!r}; allowed are {', '.join(KINDS)}{hint}")
     from surrogates.multi_fidelity_gp import MultiFidelityGP
 
-    return MultiFidelityGP(n_fidelities, n_properties, **settings)
+    return MultiFidelityGP(n_fidelities, n_properties, **{"most_exact": _MOST_EXACT[kind], **settings})

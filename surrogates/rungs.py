@@ -143,8 +143,9 @@ class _RungNoiseModel(Noise):
     def forward(self, *params: Any, shape: torch.Size | None = None, **kwargs: Any) -> DiagLinearOperator:
         x = params[0] if torch.is_tensor(params[0]) else params[0][0]
         noise = self.noise[x[..., -1].long()]
-        if self.sites_at is not None and x.shape[-2:] == self.sites_at.shape and bool((x == self.sites_at).all()):
-            noise = noise + self.site_variances
+        at, more = self.sites_at, self.site_variances
+        if at is not None and more is not None and x.shape[-2:] == at.shape and bool((x == at).all()):
+            noise = noise + more
         return DiagLinearOperator(noise if shape is None else noise.expand(shape))
 
 

@@ -185,6 +185,10 @@ class Campaign:
         """One row a round of the loop: evaluations, spent, and the fields of `RoundRecord`."""
         return frames.rounds_frame(self._store.rounds(), self._history())
 
+    def trust(self) -> pd.DataFrame:
+        """How good the surrogate was: one row a round, property and fidelity, with n, error, CRPS, coverage, rank."""
+        return frames.trust_frame(self._store.rounds())
+
     def status(self) -> Status:
         """Where the campaign stands."""
         history, number = self._history(), len(self._store.rounds())

@@ -7,10 +7,13 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from gfnmat.campaign.history import History
-from gfnmat.campaign.records import Choice, Measurement, RoundRecord, Suggestion
+from gfnmat.campaign.records import Choice, Measurement, RoundRecord, Suggestion, Trust
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_NO_NUMBERS = ("round", "trust")  # of a round's record: its number comes first, and trust has a frame of its own
 
 
 def suggestions_frame(
@@ -98,11 +101,20 @@ def rounds_frame(records: Sequence[RoundRecord], history: History) -> pd.DataFra
             "round": record.round,
             "evaluations": sum(s.round == record.round for s in history.suggestions),
             "spent": history.cost_of(s for s in history.suggestions if s.round <= record.round),
-            **{name: value for name, value in asdict(record).items() if name != "round"},
+            **{name: value for name, value in asdict(record).items() if name not in _NO_NUMBERS},
         }
         for record in records
     ]
-    columns = ["round", "evaluations", "spent", *(f.name for f in fields(RoundRecord) if f.name != "round")]
+    columns = ["round", "evaluations", "spent", *(f.name for f in fields(RoundRecord) if f.name not in _NO_NUMBERS)]
     frame = pd.DataFrame(rows, columns=columns)
     numbers = [f.name for f in fields(RoundRecord) if f.default is None]
     return frame.astype(dict.fromkeys(numbers, float))
+
+
+def trust_frame(records: Sequence[RoundRecord]) -> pd.DataFrame:
+    """One row a round, property and fidelity: how good the surrogate was, see `Trust`."""
+    import pandas as pd
+
+    rows = [{"round": record.round, **asdict(entry)} for record in records for entry in record.trust]
+    frame = pd.DataFrame(rows, columns=["round", *(f.name for f in fields(Trust))])
+    return frame.astype({"rank_correlation": float})

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite
 from time import perf_counter
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -24,16 +24,17 @@ from gfnmat.campaign.features import features_of, identities
 from gfnmat.campaign.fitness import measured
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.history import History
-from gfnmat.campaign.records import Choice, RoundRecord, Suggestion
+from gfnmat.campaign.records import Choice, RoundRecord, Suggestion, Trust
 from gfnmat.campaign.reward import Span, SurrogateReward
 from gfnmat.campaign.scores import Scale, build_score
 from gfnmat.config import CampaignConfig
+from gfnmat.problem import Problem
 from gfnmat.proposers.proposer import Proposer
 from gfnmat.proposers.random import RandomProposer
 from gfnmat.space.candidates import Candidates
 from gfnmat.space.design_space import DesignSpace
 from gfnmat.space.structure.wyckoff import load_wyckoff_tables
-from surrogates import MultiFidelityGP, Surrogate
+from surrogates import Surrogate
 
 N_REFERENCE = 1000
 Screen = Callable[[Candidates], Tensor]
@@ -125,8 +126,9 @@ class Planner:
             sampler_correlation=diagnosis.correlation if diagnosis and isfinite(diagnosis.correlation) else None,
             gap_variance=diagnosis.gap_variance if diagnosis else None,
             effective_share=diagnosis.effective_share if diagnosis else None,
-            coverage=learned.coverage if learned else None,
-            rank_correlation=learned.rank_correlation if learned else None,
+            coverage=learned.mean_at_target("coverage") if learned else None,
+            rank_correlation=learned.mean_at_target("rank_correlation") if learned else None,
+            trust=learned.trust if learned else (),
             acquisition=f"{kind.name}: {kind.why}" if learned or picks_at_random else "first design",
         )
         return Plan(choices, record)
@@ -170,8 +172,7 @@ class Planner:
             screen=self.screens[-1],
             feasibility=feasibility,
         )
-        coverage, rank_correlation = _trust(surrogate, target=self.goals.problem.target_rung)
-        return Learned(surrogate, feasibility, scale, reward, coverage, rank_correlation)
+        return Learned(surrogate, feasibility, scale, reward, _trust(surrogate, self.goals.problem))
 
     def _open(
         self, proposed: Candidates, history: History, only_rung: int | None, with_known: bool
@@ -247,7 +248,7 @@ class Planner:
         prediction = learned.surrogate.predict(features[[pick.index for pick in picks]])
         properties = self.goals.problem.properties
         chosen = []
-        for pick, mean, sd in zip(picks, prediction.mean.tolist(), prediction.sd.tolist(), strict=True):
+        for pick, mean, sd in zip(picks, prediction.median.tolist(), prediction.sd.tolist(), strict=True):
             means, sds = dict(zip(properties, mean, strict=True)), dict(zip(properties, sd, strict=True))
             why = explain(pick, kind, self.config.fidelities, means, sds)
             chosen.append(replace(self._choice(pool[pick.index], pick.rung, why), means=means, sds=sds))
@@ -312,8 +313,14 @@ class Learned:
     feasibility: Feasibility
     scale: Scale
     reward: SurrogateReward
-    coverage: float | None
-    rank_correlation: float | None
+    trust: tuple[Trust, ...]
+
+    def mean_at_target(self, figure: Literal["coverage", "rank_correlation"]) -> float | None:
+        """Mean over the properties at the target; None where none is known."""
+        target = self.reward.goals.problem.target.name
+        found = [getattr(entry, figure) for entry in self.trust if entry.fidelity == target]
+        known = [number for number in found if number is not None]
+        return sum(known) / len(known) if known else None
 
 
 def _features_suggested(suggestions: Sequence[Suggestion], like: Tensor) -> Tensor:
@@ -323,19 +330,19 @@ def _features_suggested(suggestions: Sequence[Suggestion], like: Tensor) -> Tens
     return features_of(Candidates.of_keys([suggestion.choice.key for suggestion in suggestions]))
 
 
-def _trust(surrogate: Surrogate, target: int) -> tuple[float | None, float | None]:
-    """Coverage of the 90 % intervals and rank correlation, left one out at the target; means over the properties.
-
-    None where the surrogate is no exact Gaussian process, which alone leaves one out in closed form.
-    """
-    if not isinstance(surrogate, MultiFidelityGP):
-        return None, None
-    found = [d for (_, rung), d in surrogates.diagnose(surrogate).items() if rung == target]
-    coverages = [d.coverage_90 for d in found if math.isfinite(d.coverage_90)]
-    correlations = [d.spearman for d in found if math.isfinite(d.spearman)]
-    return (
-        sum(coverages) / len(coverages) if coverages else None,
-        sum(correlations) / len(correlations) if correlations else None,
+def _trust(surrogate: Surrogate, problem: Problem) -> tuple[Trust, ...]:
+    """How good the surrogate is by property and fidelity, from leaving measurements out."""
+    return tuple(
+        Trust(
+            property=problem.properties[column],
+            fidelity=problem.fidelities[rung].name,
+            n=found.n,
+            mae=found.mae,
+            crps=found.crps,
+            coverage=found.coverage_90,
+            rank_correlation=found.spearman if isfinite(found.spearman) else None,
+        )
+        for (column, rung), found in surrogates.diagnose(surrogate).items()
     )
 
 

@@ -96,6 +96,29 @@ class Measurement:
 
 
 @dataclass(frozen=True)
+class Trust:
+    """How good the surrogate was for one property at one fidelity: each measurement predicted from all others.
+
+    Attributes:
+        property: its name.
+        fidelity: its name.
+        n: measurements.
+        mae: mean absolute error, in the property's unit.
+        crps: mean continuous ranked probability score, in the property's unit.
+        coverage: share of the measurements inside their 90 % interval.
+        rank_correlation: Spearman's, of predictions with measurements; None where either does not vary.
+    """
+
+    property: str
+    fidelity: str
+    n: int
+    mae: float
+    crps: float
+    coverage: float
+    rank_correlation: float | None
+
+
+@dataclass(frozen=True)
 class RoundRecord:
     """What the loop did before a round's evaluations.
 
@@ -112,6 +135,7 @@ class RoundRecord:
             over the properties; None without a surrogate.
         rank_correlation: Spearman's, of the same predictions with the measurements.
         acquisition: the kind of acquisition that picked, and why this kind.
+        trust: the same and more by property and fidelity; empty without a surrogate.
     """
 
     round: int
@@ -126,3 +150,4 @@ class RoundRecord:
     coverage: float | None = None
     rank_correlation: float | None = None
     acquisition: str = ""
+    trust: tuple[Trust, ...] = ()

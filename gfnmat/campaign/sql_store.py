@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 from sqlalchemy.orm import Session, defer, joinedload
 
-from gfnmat.campaign.records import Answer, Choice, Measurement, RoundRecord, Suggestion
+from gfnmat.campaign.records import Answer, Choice, Measurement, RoundRecord, Suggestion, Trust
 from gfnmat.campaign.schema import (
     SCHEMA_VERSION,
     Base,
@@ -226,7 +226,7 @@ class SqlStore:
         if self._unwritten is not None:
             return []
         with self._session() as session:
-            return [RoundRecord(**kept) for kept in session.scalars(select(RoundRow.record).order_by(RoundRow.number))]
+            return [_round(kept) for kept in session.scalars(select(RoundRow.record).order_by(RoundRow.number))]
 
     def proposer_state(self) -> bytes | None:
         """The proposer as it stood after the last planned round."""
@@ -315,6 +315,12 @@ def _supersedes(answer: Answer, kept: MeasurementRow) -> bool:
 def _completes(answer: Answer, kept: MeasurementRow) -> bool:
     """Whether an answer says the same as the one that is kept, and more properties."""
     return kept.status == answer.status == "done" and kept.values.items() <= dict(answer.values).items()
+
+
+def _round(kept: Mapping[str, Any]) -> RoundRecord:
+    """A round's record; those of earlier versions have no `trust`."""
+    trust = tuple(Trust(**entry) for entry in kept.get("trust", ()))
+    return RoundRecord(**{**kept, "trust": trust})
 
 
 def _suggestion_row(choice: Choice, fidelity: str, round_number: int, asked: bool) -> SuggestionRow:

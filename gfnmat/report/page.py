@@ -88,6 +88,7 @@ def render(data: ReportData) -> str:
         spending=figures.spending(subject),
         outcomes=figures.outcomes(subject),
         diagnostics=figures.diagnostics(subject),
+        trust=_last_trust(subject),
         reasons=reasons(subject.measurements),
         columns=_columns(subject.measurements),
         measured=[name for name in subject.measurements.columns if name not in BOOKKEEPING],
@@ -198,6 +199,12 @@ def _rungs(campaign: CampaignData) -> list[Rung]:
         )
         for fidelity in campaign.config.problem.fidelities
     ]
+
+
+def _last_trust(campaign: CampaignData) -> list[dict[Hashable, Any]]:
+    """How good the surrogate of the last round with one was, by property and fidelity."""
+    known = campaign.trust
+    return known[known["round"] == known["round"].max()].to_dict("records")
 
 
 def _oracle(fidelity: Fidelity) -> str:

@@ -36,6 +36,7 @@ class CampaignData:
             that counts beats it).
         utilities: `n x objectives`, of the measurements that count, the higher the better.
         rounds: one row a round.
+        trust: one row a round, property and fidelity, see `Campaign.trust`.
         structures: name (see `Campaign.structures`) to CIF, those on the front first, at most `MOST_STRUCTURES`.
         provenance: versions, platform, seed ...
         store: the URL of the store, without a password.
@@ -46,6 +47,7 @@ class CampaignData:
     measurements: pd.DataFrame
     utilities: Tensor
     rounds: pd.DataFrame
+    trust: pd.DataFrame
     structures: dict[str, str]
     provenance: dict[str, str]
     store: str
@@ -134,6 +136,7 @@ def _campaign(campaign: Campaign, label: str, problem: Problem) -> CampaignData:
         measurements=measurements,
         utilities=utilities,
         rounds=campaign.rounds(),
+        trust=campaign.trust(),
         structures=_cifs(campaign, measurements),
         provenance=campaign.provenance(),
         store=campaign.store_url,

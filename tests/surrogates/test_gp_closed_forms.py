@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from botorch.models import SingleTaskGP
 
-from surrogates import MultiFidelityGP, leave_one_out
+from surrogates import MultiFidelityGP
 from surrogates.exact import ExactPosterior
 from surrogates.fitting import _thinned
 from surrogates.projection import Projection
@@ -63,12 +63,12 @@ def test_leave_one_out_is_prediction_without_the_one() -> None:
     surrogate, _, rungs = small()
     gp = surrogate.model().models[0]
     inputs, targets = gp.train_inputs[0], gp.train_targets
-    low, target = leave_one_out(surrogate)
+    low, target = surrogate.leave_one_out()
     assert (low.fidelity, target.fidelity) == (0, 1)
     for index in (0, 11):
         others = torch.arange(14) != index
         gp.set_train_data(inputs[others], targets[others], strict=False)
-        posterior = ExactPosterior.of(gp, targets[others], torch.full((2,), -torch.inf))
+        posterior = ExactPosterior.of(gp, torch.full((2,), -torch.inf), torch.zeros(13, dtype=torch.bool))
         mean, variance = posterior.moments(inputs[index : index + 1])
         entry = low if rungs[index] == 0 else target
         position = index if rungs[index] == 0 else index - 9

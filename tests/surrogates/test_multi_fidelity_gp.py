@@ -21,6 +21,11 @@ class TestContractWithReference(SurrogateContract):
         return MultiFidelityGP(n_fidelities, n_properties, reference=reference)
 
 
+class TestContractThroughInducingPoints(SurrogateContract):
+    def make(self, n_fidelities: int, n_properties: int) -> Surrogate:
+        return build("variational_gp", n_fidelities, n_properties)
+
+
 def smooth(features: Tensor, seed: int) -> Tensor:
     """A random smooth function of `n x d` features: 200 random Fourier features."""
     generator = torch.Generator().manual_seed(seed)
@@ -174,5 +179,5 @@ def test_settings_are_checked(name: str) -> None:
 def test_an_unknown_kind_names_the_nearest() -> None:
     with pytest.raises(ValueError, match="did you mean 'multi_fidelity_gp'"):
         build("multifidelity_gp", 2, 1)
-    with pytest.raises(ValueError, match=r"allowed are multi_fidelity_gp$"):
+    with pytest.raises(ValueError, match=r"allowed are auto, multi_fidelity_gp, variational_gp$"):
         build("xyz", 2, 1)
