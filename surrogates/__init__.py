@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from surrogates.interface import LeaveOneOut, Prediction, Surrogate
     from surrogates.magpie import MagpieFeatures
     from surrogates.multi_fidelity_gp import MultiFidelityGP
+    from surrogates.outcome_gp import OutcomeGP
     from surrogates.registry import KINDS, build
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "LeaveOneOut",
     "MagpieFeatures",
     "MultiFidelityGP",
+    "OutcomeGP",
     "Prediction",
     "Surrogate",
     "assess",
@@ -42,6 +44,7 @@ _HOME = {
     "LeaveOneOut": "interface",
     "MagpieFeatures": "magpie",
     "MultiFidelityGP": "multi_fidelity_gp",
+    "OutcomeGP": "outcome_gp",
     "Prediction": "interface",
     "Surrogate": "interface",
     "assess": "diagnostics",

@@ -29,12 +29,38 @@ _STEP = 0.7
 
 
 @dataclass(frozen=True)
+class Limits:
+    """Which of `N` observations say no more of the latent value, with its noise, than on which side of a bound it is.
+
+    Attributes:
+        side: `N`, -1 where it is below the bound, 1 where it is above, 0 where it was observed.
+        bound: `N`; without meaning where it was observed.
+    """
+
+    side: Tensor
+    bound: Tensor
+
+    def __getitem__(self, rows: Tensor) -> "Limits":
+        """Those of some observations."""
+        return Limits(self.side[rows], self.bound[rows])
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool((self.side != 0).any())
+
+    @classmethod
+    def at_floors(cls, values: Tensor, floors: Tensor) -> "Limits":
+        """Of `N` values and the floor of each one's rung."""
+        return cls(-(values <= floors).to(values), values)
+
+
+@dataclass(frozen=True)
 class Sites:
     """What observations say of the latent values, as normal distributions.
 
     Attributes:
         targets: `N`, their means.
-        variances: `N`, beyond the noise of the rung; 0 for what is not hidden by a floor.
+        variances: `N`, beyond the noise of the rung; 0 for what was observed.
     """
 
     targets: Tensor
@@ -66,31 +92,34 @@ Cavities = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """From sites' means and variances, `N` each, to mean and variance of each latent value given all sites but its own."""
 
 
-def propagate(cavities: Cavities, values: Tensor, hidden: Tensor, noise: Tensor, prior: Tensor) -> Sites:
-    """The sites of `N` values, of which some are hidden at a floor.
+def propagate(cavities: Cavities, values: Tensor, limits: Limits, noise: Tensor, prior: Tensor) -> Sites:
+    """The sites of `N` observations.
 
     Args:
         cavities: Of the model under its present parameters.
-        values: `N`, as measured.
-        hidden: `N` booleans; those values are at the floor.
+        values: `N`; those that were observed count.
+        limits: What is known of the others.
         noise: `N`, variances of the measurements about the latent values.
         prior: `N`, prior variances of the latent values.
     """
+    hidden, towards = limits.side != 0, torch.where(limits.side > 0, 1.0, -1.0).to(values)
     spread = prior + noise
     precision = torch.where(hidden, 1 / spread, 1 / noise)
-    target = torch.where(hidden, values - 0.5 * spread.sqrt(), values)
+    target = torch.where(hidden, limits.bound + 0.5 * towards * spread.sqrt(), values)
     for _ in range(_SWEEPS):
-        new_precision, new_shift = _moments_matched(*cavities(target, 1 / precision), values, noise)
+        mean, variance = cavities(target, 1 / precision)
+        # as if all were below their bounds: what is above one is so turned round
+        new_precision, new_shift = _moments_matched(-towards * mean, variance, -towards * limits.bound, noise)
         shift = precision * target
-        shift = torch.where(hidden, shift + _STEP * (new_shift - shift), shift)
+        shift = torch.where(hidden, shift + _STEP * (-towards * new_shift - shift), shift)
         precision = torch.where(hidden, precision + _STEP * (new_precision - precision), precision)
         target = torch.where(hidden, shift / precision, values)
     return Sites(target, torch.where(hidden, (1 / precision - noise).clamp_min(0), 0.0))
 
 
-def place_sites(gp: "SingleTaskGP", values: Tensor, hidden: Tensor) -> None:
-    """Give an exact model, in place of `N` values, the sites that stand for them under its present parameters."""
-    inputs = gp.train_inputs[0]
+def place_sites(gp: "SingleTaskGP", limits: Limits) -> None:
+    """Put sites in the place of an exact model's `N` targets where they are limits, under its present parameters."""
+    inputs, values = gp.train_inputs[0], gp.train_targets
     with torch.no_grad(), threads_for(len(values)):
         prior, mean = gp.covar_module(inputs).to_dense(), gp.mean_module(inputs)
 
@@ -101,7 +130,7 @@ def place_sites(gp: "SingleTaskGP", values: Tensor, hidden: Tensor) -> None:
             return left_out, (1 / diagonal - variance).clamp_min(1e-12)
 
         noise = gp.likelihood.noise[inputs[:, -1].long()]
-        sites = propagate(cavities, values, hidden, noise, prior.diagonal())
+        sites = propagate(cavities, values, limits, noise, prior.diagonal())
     gp.likelihood.hide(inputs, sites.variances)
     gp.set_train_data(targets=sites.targets, strict=False)
 
@@ -116,10 +145,10 @@ def _floor(inputs: Tensor, values: Tensor) -> float:
     return lowest.item() if enough else -math.inf
 
 
-def _moments_matched(mean: Tensor, variance: Tensor, floor: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """Precision, and precision times mean, of the site that gives a cavity the moments of value below the floor."""
+def _moments_matched(mean: Tensor, variance: Tensor, bound: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """Precision, and precision times mean, of the site that gives a cavity the moments of a value below the bound."""
     deviation = (variance + noise).sqrt()
-    z = (floor - mean) / deviation
+    z = (bound - mean) / deviation
     ratio = torch.exp(-0.5 * z.square() - 0.5 * math.log(2 * math.pi) - torch.special.log_ndtr(z))
     hidden_mean = mean - variance * ratio / deviation
     shrinkage = (ratio * (z + ratio) * variance / deviation.square()).clamp(1e-9, 1 - 1e-9)

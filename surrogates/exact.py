@@ -11,7 +11,7 @@ import torch
 from linear_operator.utils.cholesky import psd_safe_cholesky
 from torch import Tensor
 
-from surrogates.censoring import place_sites
+from surrogates.censoring import Limits, place_sites
 from surrogates.threads import threads_for
 
 if TYPE_CHECKING:
@@ -40,20 +40,20 @@ class ExactPosterior:
     floors: Tensor
 
     @classmethod
-    def of(cls, gp: "SingleTaskGP", floors: Tensor, hidden: Tensor) -> "ExactPosterior":
+    def of(cls, gp: "SingleTaskGP", floors: Tensor, limits: Limits) -> "ExactPosterior":
         """Condition a fitted model on its training data.
 
         Args:
             gp: The model.
             floors: `F`, of each rung.
-            hidden: `N` booleans, which training targets are at a floor; they are replaced by sites.
+            limits: Which training targets are limits alone; they are replaced by sites.
 
         Raises:
             NotPSDError: Of `linear_operator`: the covariance cannot be factorised.
         """
         values = gp.train_targets
-        if bool(hidden.any()):
-            place_sites(gp, values, hidden)
+        if limits:
+            place_sites(gp, limits)
         inputs, targets = gp.train_inputs[0], gp.train_targets
         with torch.no_grad():
             covariance = gp.covar_module(inputs).to_dense() + torch.diag(gp.likelihood.training_noise(inputs))

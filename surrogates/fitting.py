@@ -12,16 +12,14 @@ from gpytorch.mlls import ExactMarginalLogLikelihood
 from linear_operator.utils.errors import NanError, NotPSDError
 from torch import Tensor
 
-from surrogates.censoring import place_sites
+from surrogates.censoring import Limits, place_sites
 from surrogates.threads import threads_for
 
 # Hyperparameters are fitted to at most this many observations: time grows with the cube of their number.
 MOST_FITTED = 1000
-# How often sites and parameters are found in turn.
-_TURNS = 2
 
 
-def fit_hyperparameters(gp: SingleTaskGP, max_iterations: int, hidden: Tensor | None = None) -> None:
+def fit_hyperparameters(gp: SingleTaskGP, max_iterations: int, limits: Limits | None = None, turns: int = 3) -> None:
     """Move a model's parameters to a maximum of the posterior by L-BFGS-B, and the model to evaluation mode.
 
     More than `MOST_FITTED` observations are thinned for this, evenly in their order and the cheap rungs first; the
@@ -31,8 +29,9 @@ def fit_hyperparameters(gp: SingleTaskGP, max_iterations: int, hidden: Tensor | 
     Args:
         gp: The model.
         max_iterations: Of L-BFGS-B, in all.
-        hidden: `N` booleans, which of the targets are at a floor; None if none is. They are replaced by sites, in turn
-            with the parameters, see `surrogates.censoring`; in the end the model has its targets again.
+        limits: Which of the targets are limits alone; None if none is. They are replaced by sites, in turn with the
+            parameters, see `surrogates.censoring`; in the end the model has its targets again.
+        turns: How often, with limits.
     """
     start = deepcopy(gp.state_dict())
     inputs, values = gp.train_inputs[0], gp.train_targets
@@ -41,13 +40,12 @@ def fit_hyperparameters(gp: SingleTaskGP, max_iterations: int, hidden: Tensor | 
     try:
         with threads_for(len(chosen)), warnings.catch_warnings():
             warnings.simplefilter("ignore", OptimizationWarning)  # the iteration limit is meant
-            if hidden is None:
+            if limits is None:
                 _maximise(gp, max_iterations)
             else:
-                _maximise(gp, max_iterations // 4)
-                for _ in range(_TURNS):
-                    place_sites(gp, values[chosen], hidden[chosen])
-                    _maximise(gp, 3 * max_iterations // (4 * _TURNS))
+                for _ in range(turns):
+                    place_sites(gp, limits[chosen])
+                    _maximise(gp, max_iterations // turns)
     except (NotPSDError, NanError, ModelFittingError) as error:
         gp.load_state_dict(start)
         warnings.warn(

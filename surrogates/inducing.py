@@ -1,7 +1,7 @@
 """The posterior of many measurements through few inducing points, in closed form.
 
 M. K. Titsias, AISTATS 2009: with hyperparameters and inducing points given, the best variational distribution of the
-values at the inducing points is normal and known, so that nothing is trained. Time grows as `N M^2`. Inducing points are
+values at the inducing points is normal and known: nothing is trained. Time grows as `N M^2`. Inducing points are
 measured inputs, each the one whose value the points before leave most uncertain (D. R. Burt et al., J. Mach. Learn.
 Res. 21 (2020) 131).
 """
@@ -16,7 +16,7 @@ from gpytorch.models import GP
 from linear_operator.utils.cholesky import psd_safe_cholesky
 from torch import Tensor
 
-from surrogates.censoring import propagate
+from surrogates.censoring import Limits, propagate
 from surrogates.threads import threads_for
 
 # Candidates worked on at a time.
@@ -86,7 +86,7 @@ class InducedPosterior:
 
     @classmethod
     def of(
-        cls, prior: SingleTaskGP, values: Tensor, floors: Tensor, hidden: Tensor, n_inducing: int
+        cls, prior: SingleTaskGP, values: Tensor, floors: Tensor, limits: Limits, n_inducing: int
     ) -> "InducedPosterior":
         """Condition a fitted model on all of its training data.
 
@@ -94,7 +94,7 @@ class InducedPosterior:
             prior: The model with its parameters, over the inputs of the values.
             values: `N`, as measured.
             floors: `F`, of each rung.
-            hidden: `N` booleans, which values are at a floor.
+            limits: Which values are limits alone.
             n_inducing: Inducing points, at most.
         """
         inputs = prior.train_inputs[0]
@@ -104,8 +104,8 @@ class InducedPosterior:
             cross = torch.linalg.solve_triangular(factor, prior.covar_module(points, inputs).to_dense(), upper=False)
             noise = prior.likelihood.noise[inputs[:, -1].long()]
             evidence = _Evidence(cross, prior.mean_module(inputs), prior.covar_module(inputs, diag=True), values, noise)
-            if bool(hidden.any()):
-                sites = propagate(evidence.cavities, values, hidden, noise, evidence.prior)
+            if limits:
+                sites = propagate(evidence.cavities, values, limits, noise, evidence.prior)
                 evidence = replace(evidence, target=sites.targets, variance=noise + sites.variances)
             gain, _, _, weights = evidence.solved(evidence.target, evidence.variance)
             gp = InducedGP(prior, points, factor, gain, weights).eval()

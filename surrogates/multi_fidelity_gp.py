@@ -3,20 +3,17 @@
 import math
 
 import torch
-from botorch.models import ModelListGP, SingleTaskGP
-from gpytorch.constraints import GreaterThan
-from gpytorch.kernels import Kernel, MaternKernel
-from gpytorch.priors import LogNormalPrior
+from botorch.models import ModelListGP
 from torch import Tensor
 
-from surrogates.censoring import find_floors
+from surrogates.censoring import Limits, find_floors
 from surrogates.exact import ExactPosterior
 from surrogates.fitting import fit_hyperparameters
 from surrogates.inducing import InducedPosterior
 from surrogates.interface import LeaveOneOut, Prediction
+from surrogates.prior import gaussian_process
 from surrogates.projection import Projection
-from surrogates.rungs import RungCovariance, RungLikelihood, RungMean, RungScales
-
+from surrogates.rungs import RungScales
 
 Posterior = ExactPosterior | InducedPosterior
 
@@ -168,12 +165,12 @@ class MultiFidelityGP:
             return None
         inputs, values = inputs[answered], values[answered]
         floors = find_floors(inputs, values, self.n_fidelities)
-        hidden = values <= floors[inputs[:, -1].long()]
-        gp = _gaussian_process(inputs, values, self.n_fidelities)
-        fit_hyperparameters(gp, self._max_iterations, hidden if bool(hidden.any()) else None)
+        limits = Limits.at_floors(values, floors[inputs[:, -1].long()])
+        gp = gaussian_process(inputs, values, RungScales.guess(values, inputs[:, -1].long(), self.n_fidelities))
+        fit_hyperparameters(gp, self._max_iterations, limits if limits else None)
         if len(values) <= self._most_exact:
-            return ExactPosterior.of(gp, floors, hidden)
-        return InducedPosterior.of(gp, values, floors, hidden, self._n_inducing)
+            return ExactPosterior.of(gp, floors, limits)
+        return InducedPosterior.of(gp, values, floors, limits, self._n_inducing)
 
     def _correlation(self, posterior: Posterior | None, here: Tensor, target: Tensor) -> Tensor:
         unknown = here.new_zeros(len(here))
@@ -201,30 +198,3 @@ class MultiFidelityGP:
             raise ValueError("features must be finite")
         if values.isinf().any():
             raise ValueError("values must be finite, or NaN where a measurement does not answer the property")
-
-
-def _gaussian_process(inputs: Tensor, values: Tensor, n_rungs: int) -> SingleTaskGP:
-    """The model of one property, parameters at the modes of their priors, over `N x (d' + 1)` inputs."""
-    scales = RungScales.guess(values, inputs[:, -1].long(), n_rungs)
-    d = inputs.shape[1] - 1
-    shared = _matern(d, LogNormalPrior(0.0, 1.0)) * RungCovariance(scales, share=0.8, correlated=True, column=d)
-    # What a rung has of its own is expected to be little and local. With a wider prior, a target that was measured only
-    # where a cheap rung is lowest explains its trend by this part, and forgets what the cheap rung says elsewhere.
-    own = _matern(d, LogNormalPrior(-1.2, 0.6)) * RungCovariance(scales, share=0.05, correlated=True, column=d)
-    return SingleTaskGP(
-        inputs,
-        values.unsqueeze(-1),
-        likelihood=RungLikelihood(scales),
-        covar_module=shared + own,
-        mean_module=RungMean(scales),
-        outcome_transform=None,
-    )
-
-
-def _matern(d: int, prior: LogNormalPrior) -> Kernel:
-    return MaternKernel(
-        nu=2.5,
-        active_dims=tuple(range(d)),
-        lengthscale_prior=prior,
-        lengthscale_constraint=GreaterThan(1e-2, transform=None, initial_value=float(prior.loc.exp())),
-    )

@@ -160,6 +160,11 @@ class RungLikelihood(_GaussianLikelihoodBase):
         """Noise variances, `F`, in the square of the values' units."""
         return self.noise_covar.noise
 
+    def fix_noise(self, variance: float) -> None:
+        """Keep the noise at a variance at all rungs, whatever is fitted."""
+        self.noise_covar.log_noise.data = (variance / self.noise_covar.spread.square()).log()
+        self.noise_covar.log_noise.requires_grad_(False)
+
     def hide(self, inputs: Tensor, variances: Tensor) -> None:
         """Add variances, `N`, to the noise at the model's `N x (d' + 1)` training inputs, and at no others."""
         self.noise_covar.sites_at, self.noise_covar.site_variances = inputs, variances

@@ -2,14 +2,12 @@
 
     python experiments/benchmarks/surrogate_kernels.py GAPS ENERGIES DIELECTRIC [--seeds 100-109] [--labels 100]
 
-GAPS is a table of formula, band_gap_pbe, band_gap_expt (eV): the cheap rung is known for all formulas that take part, the
-dear one for the labels. ENERGIES is a table of formula, formation_energy_per_atom (eV/atom), DIELECTRIC one of formula, n
-(refractive index); each has one rung. Figures are of formulas that were not labelled: mean absolute error, CRPS, coverage of
-the 90 % intervals, rank correlation, seconds; means over the seeds with 95 % intervals. Formulas are split at random, or an
-element (drawn from those in 30 to 400 formulas) is kept out of the labels, and formulas with it are predicted.
-
-Choices were made with seeds 4-7. The target never sees what it is judged by; of the formulas judged, the features and the
-cheap rung are known, as they are in a campaign.
+GAPS is a table of formula, band_gap_pbe, band_gap_expt (eV): the cheap rung is known for all formulas that take part,
+the dear one for the labels. ENERGIES is a table of formula, formation_energy_per_atom (eV/atom), DIELECTRIC one of
+formula, n (refractive index); each has one rung. Figures are of formulas that were not labelled: mean absolute error,
+CRPS, coverage of the 90 % intervals, rank correlation, seconds; means over the seeds with 95 % intervals. Formulas are
+split at random, or an element (drawn from those in 30 to 400 formulas) is kept out of the labels, and formulas with it
+are predicted. Choices were made with seeds 4-7.
 """
 
 from __future__ import annotations
@@ -68,6 +66,7 @@ class Split:
 
 
 def main() -> None:
+    """Parse the arguments, and report what they ask for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("gaps", type=Path)
     parser.add_argument("energies", type=Path)
@@ -185,6 +184,7 @@ def rows_and_rungs(table: Table, part: Split) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def ours(table: Table, features: Tensor, part: Split) -> tuple[Tensor, Tensor, float]:
+    """`MultiFidelityGP`, as campaigns use it."""
     rows, rungs, values = rows_and_rungs(table, part)
     surrogate = surrogates.build(
         "multi_fidelity_gp", 1 if table.cheap is None else 2, 1, reference=features[part.reference]
@@ -212,6 +212,8 @@ def from_botorch(make: Callable[[Tensor, Tensor], SingleTaskGP]) -> Fitted:
 
 
 def multi_fidelity(truncated: bool) -> Callable[[Tensor, Tensor], SingleTaskGP]:
+    """BoTorch's kernels over a continuous fidelity."""
+
     def make(inputs: Tensor, values: Tensor) -> SingleTaskGP:
         d = inputs.shape[1]
         return SingleTaskMultiFidelityGP(
@@ -227,6 +229,7 @@ def multi_fidelity(truncated: bool) -> Callable[[Tensor, Tensor], SingleTaskGP]:
 
 
 def multi_task(inputs: Tensor, values: Tensor) -> SingleTaskGP:
+    """BoTorch's index kernel, a task a rung."""
     return MultiTaskGP(inputs, values, task_feature=inputs.shape[1] - 1, outcome_transform=Standardize(1))
 
 
@@ -242,6 +245,7 @@ class Tanimoto(Kernel):
     """Sum of the lesser over sum of the greater of two rows of fractions of elements."""
 
     def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **params: object) -> Tensor:
+        """`... x n x 118` and `... x m x 118` to `... x n x m`."""
         if diag:
             return torch.ones_like(x1[..., 0])
         least = torch.minimum(x1.unsqueeze(-2), x2.unsqueeze(-3)).sum(dim=-1)
@@ -274,6 +278,7 @@ def over_formulas(kernel: Callable[[int, int], Kernel]) -> Fitted:
 
 
 def matern(columns: range, ard: bool = False) -> Kernel:
+    """Matern-5/2 over some columns."""
     kernel = MaternKernel(
         nu=2.5,
         active_dims=tuple(columns),
@@ -296,10 +301,12 @@ FORMULA_KERNELS: dict[str, Fitted] = {
 
 
 def magpie(table: Table) -> Tensor:
+    """`n x 132`."""
     return MagpieFeatures()(table.counts)
 
 
 def fractions(table: Table) -> Tensor:
+    """`n x 118`, of the elements."""
     return table.counts / table.counts.sum(dim=1, keepdim=True)
 
 

@@ -5,6 +5,7 @@ import torch
 from botorch.models import SingleTaskGP
 
 from surrogates import MultiFidelityGP
+from surrogates.censoring import Limits
 from surrogates.exact import ExactPosterior
 from surrogates.fitting import _thinned
 from surrogates.projection import Projection
@@ -68,7 +69,7 @@ def test_leave_one_out_is_prediction_without_the_one() -> None:
     for index in (0, 11):
         others = torch.arange(14) != index
         gp.set_train_data(inputs[others], targets[others], strict=False)
-        posterior = ExactPosterior.of(gp, torch.full((2,), -torch.inf), torch.zeros(13, dtype=torch.bool))
+        posterior = ExactPosterior.of(gp, torch.full((2,), -torch.inf), Limits(torch.zeros(13), targets[others]))
         mean, variance = posterior.moments(inputs[index : index + 1])
         entry = low if rungs[index] == 0 else target
         position = index if rungs[index] == 0 else index - 9
