@@ -172,11 +172,12 @@ class SurrogateConfig(Value):
     """What is learned from the measurements.
 
     Attributes:
-        kind: `multi_fidelity_gp`, or `none`: the proposer follows what was measured at the target, and what it proposes
-            is evaluated there.
+        kind: `auto`, Gaussian processes that are exact up to 2,000 measurements of a property and work through inducing
+            points beyond; `multi_fidelity_gp`, always exact; `variational_gp`, always through inducing points; `none`:
+            the proposer follows what was measured at the target, and what it proposes is evaluated there.
     """
 
-    kind: Literal["multi_fidelity_gp", "none"] = "multi_fidelity_gp"
+    kind: Literal["auto", "multi_fidelity_gp", "variational_gp", "none"] = "auto"
 
 
 class AcquisitionConfig(Value):

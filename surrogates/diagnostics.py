@@ -23,7 +23,8 @@ class Diagnosis:
         mae: Mean absolute error, in the units of the values.
         crps: Mean continuous ranked probability score, in the units of the values; lower is better, and it is the
             absolute error where the deviation is 0.
-        coverage_90: The share of values inside the central 90 % interval; 0.9 is honest, less is overconfident.
+        coverage_90: The share of values inside the central 90 % interval; 0.9 is honest, less is overconfident. For
+            values at a floor see `assess`.
         spearman: Rank correlation of medians with values; NaN where either does not vary.
     """
 
@@ -65,8 +66,9 @@ def crps_clipped(mean: Tensor, sd: Tensor, values: Tensor, floor: float) -> Tens
 def assess(mean: Tensor, sd: Tensor, values: Tensor, floor: float = -math.inf) -> Diagnosis:
     """Judge predictions (means and deviations of a measurement) of values; each `n`, n >= 1.
 
-    With a floor they are clipped from below, see `Prediction`: the error is that of the median, and an interval below
-    the floor is the floor.
+    With a floor they are clipped from below, see `Prediction`: the error is that of the median, and a value at the
+    floor counts as inside an interval by the part of the floor's probability that is (C. Czado, T. Gneiting and
+    L. Held, Biometrics 65 (2009) 1254); an honest interval would cover more than it says otherwise.
 
     Raises:
         ValueError: Shapes differ, or nothing is to be compared.
@@ -75,12 +77,11 @@ def assess(mean: Tensor, sd: Tensor, values: Tensor, floor: float = -math.inf) -
         shapes = tuple(mean.shape), tuple(sd.shape), tuple(values.shape)
         raise ValueError(f"mean, sd and values must be vectors of one length, at least 1; got {shapes}")
     median = mean.clamp(min=floor)
-    low, high = (mean - _HALF_WIDTH_90 * sd).clamp(min=floor), (mean + _HALF_WIDTH_90 * sd).clamp(min=floor)
     return Diagnosis(
         n=len(values),
         mae=(values - median).abs().mean().item(),
         crps=crps_clipped(mean, sd, values, floor).mean().item(),
-        coverage_90=((low <= values) & (values <= high)).to(mean).mean().item(),
+        coverage_90=_central(mean, sd, values, floor).mean().item(),
         spearman=_spearman(median, values),
     )
 
@@ -91,6 +92,16 @@ def diagnose(surrogate: "Surrogate") -> dict[tuple[int, int], Diagnosis]:
         (entry.property, entry.fidelity): assess(entry.mean, entry.sd, entry.values, entry.floor)
         for entry in surrogate.leave_one_out()
     }
+
+
+def _central(mean: Tensor, sd: Tensor, values: Tensor, floor: float) -> Tensor:
+    """How far each value is in the central 90 % of its prediction, `n`, from 0 to 1."""
+    inside = ((values - mean).abs() <= _HALF_WIDTH_90 * sd).to(mean)
+    if math.isinf(floor):
+        return inside
+    at_floor = torch.special.ndtr((floor - mean) / sd.clamp_min(torch.finfo(sd.dtype).tiny)).clamp_min(1e-12)
+    part = (at_floor.clamp(max=0.95) - 0.05).clamp_min(0) / at_floor
+    return torch.where(values <= floor, part, inside)
 
 
 def _spearman(one: Tensor, other: Tensor) -> float:

@@ -50,6 +50,13 @@ def test_the_loop_closes_within_budget_and_rounds(open_campaign: Opener) -> None
     assert rounds.spent.iloc[-1] == pytest.approx(status.spent)
     assert rounds.evaluations.sum() == len(measured)
     assert rounds.coverage[1:].between(0, 1).all()
+    trust = campaign.trust()
+    assert set(trust["round"]) == set(rounds["round"][rounds.coverage.notna()])
+    assert set(trust.fidelity) == {fidelity.name for fidelity in campaign.config.fidelities}
+    at_target = trust[trust.fidelity == campaign.config.fidelities[-1].name].groupby("round")
+    pd.testing.assert_series_equal(
+        at_target.coverage.mean(), rounds.set_index("round").coverage.dropna(), check_names=False
+    )
     assert rounds.rank_correlation[1:].between(-1, 1).all()
 
 

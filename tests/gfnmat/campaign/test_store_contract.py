@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from gfnmat.campaign.records import Answer, Choice, RoundRecord
+from gfnmat.campaign.records import Answer, Choice, RoundRecord, Trust
 from gfnmat.campaign.sql_store import SqlStore
 from gfnmat.campaign.store import Store, StoreError
 
@@ -53,7 +53,8 @@ class StoreContract:
         assert store.proposer_state() is None
 
     def test_what_was_issued_is_there_for_the_next_process(self, store: Store, again: Callable[[], Store]) -> None:
-        record = RoundRecord(round=0, seconds=1.0, pool=10, distinct=0.5, loss=0.1, log_z=2.0)
+        trust = (Trust("x", "real", 9, 0.2, 0.1, 0.9, None), Trust("y", "real", 9, 2.0, 1.0, 0.8, 0.7))
+        record = RoundRecord(round=0, seconds=1.0, pool=10, distinct=0.5, loss=0.1, log_z=2.0, trust=trust)
         issued = store.issue([choice(), choice("Li2O", 0)], LADDER, record, b"weights", 0, asked=False)
         assert [s.id for s in issued] == sorted({s.id for s in issued})
         assert [s.choice for s in issued] == [choice(), choice("Li2O", 0)]

@@ -116,6 +116,15 @@ class FakeCampaign:
             )
         }
 
+    def trust(self) -> pd.DataFrame:
+        rows = [
+            {"round": n, "property": "density", "fidelity": "relaxed", "n": 3 * n, "mae": 0.25 / n, "crps": 0.1,
+             "coverage": 0.8, "rank_correlation": 0.5 if n > 1 else None}
+            for n in range(1, 3 if self.rows else 1)
+        ]  # fmt: skip
+        names = ["round", "property", "fidelity", "n", "mae", "crps", "coverage", "rank_correlation"]
+        return pd.DataFrame(rows, columns=names).astype({"rank_correlation": float})
+
     def rounds(self) -> pd.DataFrame:
         rows = [
             {
