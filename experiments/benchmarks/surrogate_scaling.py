@@ -140,8 +140,9 @@ def minibatched(deep: bool, epochs: int) -> Model:
 
 MODELS: dict[str, Model] = {
     "exact": ours("multi_fidelity_gp", most=MOST_EXACT),
-    "512 inducing points": ours("variational_gp"),
+    "512 inducing points": ours("variational_gp", n_inducing=512),
     "1024 inducing points": ours("variational_gp", n_inducing=1024),
+    "2000 inducing points": ours("variational_gp", n_inducing=2000),
     "minibatched": minibatched(deep=False, epochs=60),
     "deep kernel": minibatched(deep=True, epochs=60),
 }

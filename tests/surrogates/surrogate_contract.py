@@ -169,6 +169,23 @@ class SurrogateContract(ABC):
         surrogate.fit(problem.features.repeat(3, 1), problem.fidelities.repeat(3), problem.values.repeat(3, 1))
         assert surrogate.predict(problem.features).mean.isfinite().all()
 
+    def test_contradicting_replicates_are_noise(self, problem: Problem) -> None:
+        surrogate = self.make(2, 1)
+        features = problem.features[:20].repeat(2, 1)
+        values = torch.cat([torch.zeros(20), torch.ones(20)]).double()[:, None]
+        surrogate.fit(features, torch.ones(40), values)
+        prediction = surrogate.predict(problem.features[:20])
+        assert ((prediction.mean - 0.5).abs() < 0.1).all()
+        assert (prediction.sd > 0.3).all()
+
+    def test_leaving_one_out_covers_what_was_measured(self, fitted: Surrogate, problem: Problem) -> None:
+        entries = {(entry.property, entry.fidelity): entry for entry in fitted.leave_one_out()}
+        assert set(entries) == {(0, 0), (0, 1), (0, 2), (1, 0), (1, 2)}
+        for (column, rung), entry in entries.items():
+            assert torch.equal(entry.values, problem.values[problem.fidelities == rung, column])
+            assert entry.mean.isfinite().all()
+            assert (entry.sd > 0).all()
+
     def test_target_never_measured(self, problem: Problem) -> None:
         surrogate = self.make(3, 2)
         below = problem.fidelities < 2

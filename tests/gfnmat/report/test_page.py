@@ -110,6 +110,14 @@ def test_the_store_is_named(page):
     assert "postgresql://ann:***@host/db" in page.text["provenance"]
 
 
+def test_the_surrogate_is_judged_by_property_and_fidelity(html, page):
+    shown = page.text["diagnostics"]
+    assert "coverage of the 90 % interval" in shown
+    assert "Before round 2" in shown
+    assert "0.125" in shown  # the error of the last round, not of the first
+    assert "0.25" not in shown
+
+
 def test_failures_have_their_reason(page):
     assert "no relaxation of Li3N after 200 steps" in page.text["failures"]
 
