@@ -55,7 +55,7 @@ class MultiFidelityGP:
         n_components: int = 24,
         max_iterations: int = 100,
         most_exact: int | None = None,
-        n_inducing: int = 512,
+        n_inducing: int = 2000,
         reference: Tensor | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype = torch.float64,

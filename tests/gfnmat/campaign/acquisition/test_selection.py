@@ -82,8 +82,8 @@ def test_a_twin_of_what_is_awaited_is_not_picked(setting: Any, kind: str) -> Non
 def test_near_identical_candidates_are_not_picked_together(setting: Any, kind: str) -> None:
     pool = torch.cat([setting.pool, setting.pool + 1e-4])
     offer = replace(setting.offer((1.0, 1.0)), pool=pool, open_pairs=torch.tensor([False, True]).expand(120, 2))
-    picked = [pick.index % 60 for pick in setting.select(offer, kind, n=3)]
-    assert len(set(picked)) == 3
+    picked = [pick.index % 60 for pick in setting.select(offer, kind, n=2)]
+    assert len(set(picked)) == 2
 
 
 @pytest.mark.parametrize("kind", KINDS)
