@@ -172,9 +172,7 @@ class SurrogateConfig(Value):
     """What is learned from the measurements.
 
     Attributes:
-        kind: `auto`, Gaussian processes that are exact up to 2,000 measurements of a property and work through inducing
-            points beyond; `multi_fidelity_gp`, always exact; `variational_gp`, always through inducing points; `none`:
-            the proposer follows what was measured at the target, and what it proposes is evaluated there.
+        kind: see `surrogates.build`; `none`: the proposer follows what was measured at the target, and asks there.
     """
 
     kind: Literal["auto", "multi_fidelity_gp", "variational_gp", "none"] = "auto"

@@ -70,7 +70,11 @@ def test_a_mapping_is_as_good_as_a_file() -> None:
         ("budget:", "proposer: {kind: random, path: a.csv}\nbudget:", ["line 8", "path goes with kind: pool"]),
         ("budget:", "proposer: {population: 9}\nbudget:", ["population goes with kind: evolutionary", "gflownet"]),
         ("budget:", "proposer: {kind: evolutionary, mutation: 2}\nbudget:", ["line 8", "mutation is 2"]),
-        ("budget:", "surrogate: {kind: non}\nbudget:", ["line 8", "multi_fidelity_gp, none", "did you mean none"]),
+        (
+            "budget:",
+            "surrogate: {kind: non}\nbudget:",
+            ["line 8", "auto, multi_fidelity_gp, variational_gp, none", "did you mean none"],
+        ),
         ("goal: minimize", "goal: target", ["a window goes with the goal target"]),
         ("name: good", "name: [good", ["this is not YAML"]),
         ("name: good", "name: ../good", ["line 1", "name is '../good'"]),
