@@ -172,7 +172,7 @@ class SurrogateConfig(Value):
     """What is learned from the measurements.
 
     Attributes:
-        kind: see `surrogates.build`; `none`: the proposer follows what was measured at the target, and asks there.
+        kind: see `surrogates.build`; `none`: the proposer follows what was measured at the target.
     """
 
     kind: Literal["auto", "multi_fidelity_gp", "variational_gp", "none"] = "auto"
