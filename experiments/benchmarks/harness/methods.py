@@ -81,6 +81,7 @@ METHODS: dict[str, Method] = {
             "surrogate and acquisition over what evolves under the reward",
             {"proposer": {"kind": "evolutionary"}},
         ),
+        Method("with_prior", "what known materials say tilts the sampler", {"proposer": {"prior": "default"}}),
         Method("single_fidelity", "the ladder cut to the target", target_only=True),
         Method(
             "random_fidelity",
