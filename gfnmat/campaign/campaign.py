@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import torch
-
 from gfnmat.campaign import frames
 from gfnmat.campaign.evaluation import Evaluator
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.history import History
 from gfnmat.campaign.ladder import Ladder
+from gfnmat.campaign.parts import proposer_of, space_of
 from gfnmat.campaign.planner import Plan, Planner
 from gfnmat.campaign.progress import Progress, Status
 from gfnmat.campaign.provenance import provenance
@@ -23,9 +22,6 @@ from gfnmat.campaign.store import Store, StoreError
 from gfnmat.config import CampaignConfig, ConfigError, load
 from gfnmat.problem import Problem
 from gfnmat.proposers.pool import PoolProposer
-from gfnmat.proposers.proposer import Proposer
-from gfnmat.space.design_space import DesignSpace
-from gfnmat.space.spaces import build_space
 from oracles import PROPERTIES
 
 if TYPE_CHECKING:
@@ -42,12 +38,12 @@ class Campaign:
     def __init__(self, config: CampaignConfig, store: Store) -> None:
         self.config = config
         self.problem: Problem = config.problem
-        self.space = _space(config)
+        self.space = space_of(config)
         self._ladder = Ladder(self.problem, config.folder)
         self._goals = Goals(self.problem)
         self._store = store
         self._evaluator = Evaluator(self._ladder, store)
-        self._proposer = _proposer(config, self.space)
+        self._proposer = proposer_of(config, self.space)
         self._planner = Planner(config, self._goals, self._proposer, self.space, self._ladder.screens)
         if (kept := store.open(config.name, config.kept, provenance())) is not None:
             _check_same_campaign(store.url, *kept, config)
@@ -311,68 +307,3 @@ def _check_same_campaign(url: str, name: str, kept: Mapping[str, Any], config: C
             f"{url} belongs to campaign {name!r}, which differs from {config.name!r} in {', '.join(differing)}; "
             "give another store, or the campaign file that it was started with."
         )
-
-
-def _space(config: CampaignConfig) -> DesignSpace:
-    settings = config.space.settings
-    if prototype := settings.get("prototype"):
-        settings["prototype"] = _beside(config, prototype)
-    if path := settings.get("path"):
-        settings["path"] = config.folder / Path(path).expanduser()
-    try:
-        return build_space(config.space.kind, **settings)
-    except ValueError as error:
-        raise ConfigError(f"space: {error}") from None
-
-
-def _beside(config: CampaignConfig, name: str) -> str:
-    """The file of this name that lies beside the campaign file, or else the name."""
-    return str(beside) if (beside := config.folder / name).is_file() else name
-
-
-def _proposer(campaign: CampaignConfig, space: DesignSpace) -> Proposer:
-    config = campaign.proposer
-    if config.kind == "random":
-        from gfnmat.proposers.random import RandomProposer
-
-        return RandomProposer(space)
-    if config.kind == "evolutionary":
-        from gfnmat.proposers.evolutionary import EvolutionaryProposer
-
-        return EvolutionaryProposer(space, config.population, config.mutation, config.tournament)
-    if config.kind == "pool":
-        return _pool(campaign, space)
-    from gfnmat.proposers.gflownet import GFlowNetProposer
-
-    try:
-        torch.empty(0, device=config.device)
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"proposer: device {config.device} is not on this machine ({error}); try cpu.") from None
-    prior = None if config.prior is None else _beside(campaign, config.prior)
-    try:
-        return GFlowNetProposer(
-            space,
-            trajectories=config.trajectories,
-            seed=campaign.seed,
-            device=config.device,
-            prior=prior,
-            sharpness=config.sharpness,
-        )
-    except ValueError as error:
-        raise ConfigError(f"proposer: {error}") from None
-
-
-def _pool(campaign: CampaignConfig, space: DesignSpace) -> PoolProposer:
-    from gfnmat.proposers.pool_file import PoolFile
-
-    if campaign.proposer.path is None:
-        if space.kind != "table":
-            raise ConfigError(
-                "proposer: kind pool needs a path: a CSV file with a column `formula`, or a folder of CIF files."
-            )
-        return PoolProposer(space.enumerate())
-    try:
-        file = PoolFile.of(campaign.folder / Path(campaign.proposer.path).expanduser(), space)
-    except ValueError as error:
-        raise ConfigError(f"proposer: {error}") from None
-    return PoolProposer(file.members, file.notes)
