@@ -75,7 +75,10 @@ def _print_rates(space: CrystalSpace, threads: int, seed: int) -> None:
     def reward(candidates: Candidates) -> torch.Tensor:
         return -0.1 * candidates.counts.sum(1).float()
 
-    trained = _rate(lambda: flow.fit(reward, trajectories=512, training=Training(batch_size=512)))
+    def train() -> None:  # a sampler that was trained before would begin with what it learned from then
+        GFlowNet(space, seed=seed, threads=threads).fit(reward, trajectories=512, training=Training(batch_size=512))
+
+    trained = _rate(train)
     print(
         f"{len(space.elements)} elements, {threads} threads: {sampled:,.0f} sampled and {trained:,.0f} trained a second"
     )

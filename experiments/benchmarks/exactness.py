@@ -80,7 +80,8 @@ CRYSTALS = CrystalSpace(
 )
 CASES: list[tuple[DesignSpace, int, dict[str, Reward]]] = [
     (COMPOSITIONS, 192_000, {"smooth": pauling, "sparse": sparse, "zero-one": zero_one, "rugged": rugged}),
-    (COMPOSITIONS, 960_000, {"rugged": rugged, "scattered": scattered}),
+    (COMPOSITIONS, 960_000, {"rugged": rugged}),
+    (COMPOSITIONS, 1_920_000, {"scattered": scattered}),
     (CRYSTALS, 32_000, {"smooth": symmetric, "zero-one": zero_one_crystals}),
 ]
 LARGE = CompositionSpace([*ELEMENTS, "Na", "K", "Mn", "Ni", "Cu", "P", "Cl"], n_elements=(2, 5), n_atoms=(2, 20))

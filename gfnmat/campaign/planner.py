@@ -110,7 +110,8 @@ class Planner:
             choices: tuple[Choice, ...] = ()
         elif learned is not None:
             reserve = self.config.fidelities[-1].cost if only_rung is None else 0.0
-            choices = self._select(learned, pool, open_pairs, history, n, budget, reserve, seed, kind.name)
+            place = self._place(budget, round_number)
+            choices = self._select(learned, pool, open_pairs, history, n, budget, reserve, place, seed, kind.name)
         elif picks_at_random:
             choices = self._at_random(pool, open_pairs, n, budget, only_rung)
         else:
@@ -213,6 +214,7 @@ class Planner:
         n: int,
         budget: float,
         reserve: float,
+        place: float,
         seed: int,
         kind: str,
     ) -> tuple[Choice, ...]:
@@ -237,6 +239,7 @@ class Planner:
             pool=features,
             open_pairs=open_pairs,
             costs=tuple(fidelity.cost for fidelity in self.config.fidelities),
+            place=place,
             budget=budget,
             reserve=reserve,
             log_feasibility=learned.feasibility.log_probability(features),
@@ -253,6 +256,12 @@ class Planner:
             why = explain(pick, kind, self.config.fidelities, means, sds)
             chosen.append(replace(self._choice(pool[pick.index], pick.rung, why), means=means, sds=sds))
         return tuple(chosen)
+
+    def _place(self, budget: float, round_number: int) -> float:
+        """What a place in a batch is worth, see `Offer`: 0 where rounds are not limited."""
+        if (rounds := self.config.budget.rounds) is None:
+            return 0.0
+        return budget / (max(1, rounds - round_number) * self.config.acquisition.batch_size)
 
     def _choices(self, pool: Candidates, pairs: Sequence[tuple[int, int]], why: str) -> tuple[Choice, ...]:
         return tuple(self._choice(pool[index], rung, why) for index, rung in pairs)

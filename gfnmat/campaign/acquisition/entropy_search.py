@@ -50,7 +50,7 @@ class EntropySearch:
         told = information_about_maximum(view.mean[rows], view.sd[rows], correlation, self._maxima)
         pairs = view.pairs(rows, taken)
         gain = told + (pairs.after / pairs.before).clamp(1e-12, 1).log() / 2
-        costs = torch.tensor(offer.costs, dtype=gain.dtype, device=gain.device).expand_as(gain)
+        costs = torch.tensor(offer.prices, dtype=gain.dtype, device=gain.device).expand_as(gain)
         log_value = gain.clamp(min=_LEAST).log() + view.log_allowed[rows][:, None]
         return Scores(log_value, (told / told[:, -1:].clamp(min=_LEAST)).clamp(0, 1), costs)
 

@@ -78,7 +78,7 @@ class Improvement:
         acquisition = self._acquisition(torch.cat([self.situation.pending, picked])) if taken else self._alone
         log_improvement = self._log_improvement(acquisition, rows)
         advantage = self._advantage(information)
-        costs = self.offer.costs
+        costs = self.offer.prices
         share = torch.ones_like(information.correlation[..., 0])
         price = torch.full_like(share, costs[-1])
         for rung in range(self.situation.n_rungs - 1):

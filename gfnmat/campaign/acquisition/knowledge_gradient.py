@@ -50,7 +50,7 @@ class KnowledgeGradient:
         slopes = trust * pairs.reach / pairs.after.clamp(min=1e-18).sqrt()[..., None]
         gain = expected_gain(pairs.leaders, slopes)
         unit = float(view.sd.mean())
-        costs = torch.tensor(offer.costs, dtype=gain.dtype, device=gain.device).expand_as(gain)
+        costs = torch.tensor(offer.prices, dtype=gain.dtype, device=gain.device).expand_as(gain)
         log_value = gain.clamp(min=_LEAST * unit).log() + view.log_allowed[rows][:, None]
         return Scores(log_value, (gain / gain[:, -1:].clamp(min=_LEAST * unit)).clamp(0, 1), costs)
 

@@ -53,6 +53,8 @@ class Offer:
         reserve: what a pick below the target must leave of the budget; a promise that cannot be confirmed any more
             is of no use.
         log_feasibility: log-probability that the target oracle answers each candidate, `pool`; None if it surely does.
+        place: what a place in the batch is worth. Where rounds are limited that is what is left of the budget for each
+            evaluation that they still allow: what costs less leaves the rest of it unspent at the end.
     """
 
     pool: Tensor
@@ -61,6 +63,12 @@ class Offer:
     budget: float
     reserve: float = 0.0
     log_feasibility: Tensor | None = None
+    place: float = 0.0
+
+    @property
+    def prices(self) -> tuple[float, ...]:
+        """What picking each rung takes: its cost, or its place in the batch where that is worth more."""
+        return tuple(max(cost, self.place) for cost in self.costs)
 
     def log_answered(self, rows: Tensor) -> Tensor:
         """Log-probability that the target oracle answers these rows of the pool, `n`."""

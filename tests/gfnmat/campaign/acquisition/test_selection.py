@@ -46,6 +46,16 @@ def test_a_declared_cost_changes_the_choice(setting: Any, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_where_rounds_are_few_a_place_is_not_spent_on_what_is_cheap(setting: Any, kind: str) -> None:
+    offer = setting.offer((0.01, 1.0))
+    many = [pick.rung for pick in setting.select(offer, kind)]
+    few = [pick.rung for pick in setting.select(replace(offer, place=1.0), kind)]
+    assert few.count(1) > many.count(1)
+    assert offer.prices == (0.01, 1.0)
+    assert replace(offer, place=0.3).prices == (0.3, 1.0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_lower_rung_that_tells_nothing_is_not_asked_however_cheap(
     make_setting: Callable[..., Any], kind: str
 ) -> None:
