@@ -13,6 +13,7 @@ from botorch.models import SingleTaskGP
 from botorch.models.gpytorch import GPyTorchModel
 from gpytorch.distributions import MultivariateNormal
 from gpytorch.models import GP
+from linear_operator import to_linear_operator
 from linear_operator.utils.cholesky import psd_safe_cholesky
 from torch import Tensor
 
@@ -59,7 +60,8 @@ class InducedGP(GPyTorchModel, GP):
         before, after = self.halves(inputs)
         mean = self.mean_module(inputs) + (after.mT @ self.weights.unsqueeze(-1)).squeeze(-1)
         covariance = self.covar_module(inputs).to_dense() - before.mT @ before + after.mT @ after
-        return MultivariateNormal(mean, covariance)
+        # a tensor would be factorised here and now, without the jitter that candidates alike or well known need
+        return MultivariateNormal(mean, to_linear_operator(covariance))
 
     def __call__(self, inputs: Tensor) -> MultivariateNormal:
         """See `forward`."""

@@ -46,6 +46,17 @@ def test_the_model_takes_batches_of_candidates() -> None:
     assert posterior.rsample(torch.Size([3])).shape == (3, 6, 5, 1)
 
 
+def test_the_model_takes_one_candidate_more_than_once() -> None:
+    """As a selection does, that asks of what was measured together with what is awaited."""
+    induced, new = fitted("variational_gp")
+    inputs = induced.transform(new[:4]).repeat(2, 1)
+    model = induced.model()
+    drawn = model.posterior(inputs).rsample(torch.Size([200]))
+    assert drawn.shape == (200, 8, 1)
+    deviation = model.posterior(inputs).variance.sqrt()[:4]
+    assert ((drawn[:, :4] - drawn[:, 4:]).abs() < 0.05 * deviation).all()
+
+
 def test_each_property_is_exact_while_it_has_few_measurements() -> None:
     generator = torch.Generator().manual_seed(0)
     features = torch.randn(50, 3, generator=generator, dtype=torch.float64)
