@@ -225,6 +225,8 @@ class CampaignConfig(Value):
     @model_validator(mode="after")
     def _is_a_problem(self) -> Self:
         problem, kind = self.problem, self.acquisition.kind
+        if self.surrogate.kind == "none" and kind not in ("auto", "random"):
+            raise ValueError(f"acquisition: {kind} asks a surrogate, and surrogate is none; choose random, or auto")
         if kind in ("entropy_search", "knowledge_gradient") and not problem.is_scalar:
             wanted = "one objective to minimize or maximize"
             has = problem.goals_in_words

@@ -131,3 +131,10 @@ def _written(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "campaign.yaml"
     path.write_text(text)
     return path
+
+
+def test_an_acquisition_that_asks_a_surrogate_needs_one(tmp_path: Path) -> None:
+    text = GOOD + "surrogate: {kind: none}\nacquisition: {kind: "
+    assert load(_written(tmp_path, text + "random}\n")).surrogate.kind == "none"
+    with pytest.raises(ConfigError, match=r"improvement asks a surrogate.*choose random, or auto"):
+        load(_written(tmp_path, text + "improvement}\n"))
