@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,8 +21,16 @@ if TYPE_CHECKING:
 STRAINS = np.linspace(-0.09, 0.09, 7)
 """Relative volumes, minus one, at which the energy is computed."""
 
-ROUNDS = 6
-"""Times that the volumes are centred anew on a minimum that lay at their edge."""
+STRIDE = 1.12
+"""Ratio of the volumes among which a minimum beyond those is looked for."""
+
+REACH = 8
+"""Number of them: a volume of 2.7 times or 0.37 times the first is still found."""
+
+ROUNDS = 4
+"""Times that volumes are centred, the first time on the structure as it is."""
+
+UNSETTLED = "the volume does not settle"
 
 GPA = 160.21766208
 """GPa in 1 eV/A^3."""
@@ -66,48 +75,69 @@ def at_volume(structure: Structure, volume: float) -> Structure:
 def minima(potential: Potential, structures: Sequence[Structure]) -> list[EquationOfState | Exception]:
     """Return the equation of state about each structure, or why it has none.
 
-    All volumes of all structures are computed in one batch; where the minimum is at the edge of the volumes they
-    are centred on it anew, up to `ROUNDS` times, as long as the guards admit the volumes.
+    The volumes of all structures are computed in one batch. Where the minimum is at their edge, it is looked for
+    beyond, as far as the guards admit the volumes, and the volumes are centred on it anew, up to `ROUNDS` times.
     """
     centres = [structure.volume / len(structure) for structure in structures]
-    results: list[EquationOfState | Exception] = [InfeasibleError("the volume does not settle")] * len(structures)
+    results: list[EquationOfState | Exception] = [InfeasibleError(UNSETTLED)] * len(structures)
     open_ = list(range(len(structures)))
     for _ in range(ROUNDS):
         volumes = {i: centres[i] * (1 + STRAINS) for i in open_}
-        answers = iter(energies(potential, [at_volume(structures[i], v) for i in open_ for v in volumes[i]]))
-        again = []
+        curves = _curves(potential, structures, volumes)
+        beyond: dict[int, np.ndarray] = {}
         for i in open_:
-            curve = [next(answers) for _ in STRAINS]
-            failed = [answer for answer in curve if isinstance(answer, Exception)]
+            failed = [answer for answer in curves[i] if isinstance(answer, Exception)]
             if failed:
                 results[i] = failed[0]
                 continue
-            energy = np.array(curve, dtype=float)
+            energy = np.array(curves[i], dtype=float)
             lowest = int(energy.argmin())
             if lowest in (0, len(STRAINS) - 1):
-                centres[i] = float(volumes[i][lowest])
-                try:
-                    _require_sound(structures[i], centres[i])
-                    again.append(i)
-                except InfeasibleError as reason:
-                    results[i] = reason
+                beyond[i], results[i] = _beyond(structures[i], float(volumes[i][lowest]), larger=lowest > 0)
                 continue
             try:
                 results[i] = birch_murnaghan(volumes[i], energy)
             except InfeasibleError as reason:
                 results[i] = reason
-        open_ = again
+        open_ = []
+        for i, curve in _curves(potential, structures, beyond).items():
+            basin = _first_minimum(curve)
+            if basin is not None:
+                centres[i] = float(beyond[i][basin])
+                results[i] = InfeasibleError(UNSETTLED)
+                open_.append(i)
         if not open_:
             break
     return results
 
 
-def _require_sound(structure: Structure, centre: float) -> None:
-    """Raise `InfeasibleError` unless the guards admit the structure at `centre` (A^3/atom) and its smallest volume."""
-    for volume in (centre, centre * (1 + STRAINS[0])):
+def _curves(
+    potential: Potential, structures: Sequence[Structure], volumes: Mapping[int, np.ndarray]
+) -> dict[int, list[float | Exception]]:
+    """Return the energies (eV/atom) of some of the structures at these volumes (A^3/atom)."""
+    answers = iter(energies(potential, [at_volume(structures[i], v) for i, row in volumes.items() for v in row]))
+    return {i: [next(answers) for _ in row] for i, row in volumes.items()}
+
+
+def _beyond(structure: Structure, edge: float, *, larger: bool) -> tuple[np.ndarray, InfeasibleError]:
+    """Return the volumes (A^3/atom) from `edge` outwards that the guards admit, and why there are no more."""
+    volumes = edge * STRIDE ** (np.arange(REACH + 1) * (1 if larger else -1))
+    for admitted, volume in enumerate(volumes):
         try:
             check_packing(at_volume(structure, volume))
+            check_packing(at_volume(structure, volume * (1 + STRAINS[0])))
         except InfeasibleError as reason:
-            raise InfeasibleError(
+            return volumes[:admitted], InfeasibleError(
                 f"the minimum of the energy is outside the volumes where the potential can be trusted: {reason}"
-            ) from reason
+            )
+    return volumes, InfeasibleError(UNSETTLED)
+
+
+def _first_minimum(curve: Sequence[float | Exception]) -> int | None:
+    """Return where the energy first stops to fall; None if it does not before the end or a failure."""
+    for i, (here, there) in enumerate(pairwise(curve)):
+        if isinstance(here, Exception) or isinstance(there, Exception):
+            return None
+        if here <= there:
+            return i
+    return None

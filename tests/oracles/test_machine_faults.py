@@ -12,7 +12,7 @@ from pymatgen.core import Composition, Lattice, Structure
 import oracles
 from oracles.evaluation import InfeasibleError, UnavailableError
 from oracles.potential.chgnet import CHGNetPotential
-from oracles.potential.equation_of_state import minima
+from oracles.potential.equation_of_state import REACH, STRAINS, minima
 from oracles.potential.guards import CLOSEST_CONTACT, VOLUME_RANGE, closest_contact
 from oracles.potential.oracle import PotentialOracle
 from oracles.potential.references import References, load
@@ -170,6 +170,16 @@ def test_volumes_are_centred_anew_only_where_the_guards_admit_them(a, slope, par
     assert len(potential.seen) > 7
     assert min(closest_contact(structure)[0] for structure in potential.seen) >= CLOSEST_CONTACT
     assert max(per_atom(structure) for structure in potential.seen) <= VOLUME_RANGE[1] * 1.09
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.8, 1.0, 1.3, 2.0, 2.5])
+def test_a_minimum_far_from_the_first_volume_is_found(factor):
+    start = rock_salt(5.65).get_primitive_structure()
+    volume = factor * per_atom(start)
+    potential = Law(lambda s: ((per_atom(s) / volume) ** (-2 / 3) - 1) ** 2)
+    (found,) = minima(potential, [start])
+    assert found.volume == pytest.approx(volume, rel=1e-6)
+    assert len(potential.seen) <= 2 * len(STRAINS) + REACH + 1
 
 
 def test_a_guarded_centre_costs_no_other_structure():
