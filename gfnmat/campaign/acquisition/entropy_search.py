@@ -49,9 +49,11 @@ class EntropySearch:
         correlation = information.correlation[..., view.column]
         told = self._told(rows, correlation)
         pairs = view.pairs(rows, taken)
-        gain = told + (pairs.after / pairs.before).clamp(1e-12, 1).log() / 2
+        left = (pairs.after / pairs.before).clamp(1e-12, 1)
+        # where the bound gives nothing beside what is taken, what a pair tells by itself, and less of a twin, decides
+        gain = torch.maximum(told + left.log() / 2, _LEAST * (told * left).clamp(min=_LEAST))
         costs = torch.tensor(offer.prices, dtype=gain.dtype, device=gain.device).expand_as(gain)
-        log_value = gain.clamp(min=_LEAST).log() + view.log_allowed[rows][:, None]
+        log_value = gain.log() + view.log_allowed[rows][:, None]
         return Scores(log_value, (told / told[:, -1:].clamp(min=_LEAST)).clamp(0, 1), costs)
 
     def _told(self, rows: Tensor, correlation: Tensor) -> Tensor:

@@ -15,10 +15,11 @@ from torch import Tensor
 
 from gfnmat.campaign.acquisition.information import Information
 from gfnmat.campaign.acquisition.pick import Scores
-from gfnmat.campaign.acquisition.scalar import ScalarView
+from gfnmat.campaign.acquisition.scalar import PairsAndLeaders, ScalarView
 from gfnmat.campaign.acquisition.situation import Offer, Situation
 
 N_OUTCOMES = 63
+N_AWAITED = 16  # draws of what will come of what is awaited
 _LEAST = 1e-12  # of the objective's scale
 
 
@@ -28,11 +29,11 @@ class KnowledgeGradient:
     Args:
         situation: what is known; one objective, to minimize or maximize.
         offer: what may be picked.
-        seed: of nothing here; every kind takes it.
+        seed: fixes the draws of what is awaited.
     """
 
     def __init__(self, situation: Situation, offer: Offer, seed: int) -> None:
-        self.view = ScalarView(situation, offer)
+        self.view, self.seed = ScalarView(situation, offer), seed
 
     def worth(self, rows: Tensor) -> Tensor:
         """Log of the gain by the row's own mean alone, `n`: the others' means are held."""
@@ -50,11 +51,25 @@ class KnowledgeGradient:
         trust = view.situation.agreement.trust[:, view.column, None]
         slopes = trust * pairs.reach / pairs.after.clamp(min=1e-18).sqrt()[..., None]
         left = (pairs.leaders_after - slopes.square()).clamp(min=0).sqrt()
-        gain = expected_gain(pairs.leaders, slopes, lambda means: view.clip.expected(means, left))
+        gains = [
+            expected_gain(means, slopes, lambda after: view.clip.expected(after, left))
+            for means in self._leaders_once_known(pairs)
+        ]
+        gain = torch.stack(gains).mean(0)
         unit = float(view.sd.mean())
         costs = torch.tensor(offer.prices, dtype=gain.dtype, device=gain.device).expand_as(gain)
         log_value = gain.clamp(min=_LEAST * unit).log() + view.log_allowed[rows][:, None]
         return Scores(log_value, (gain / gain[:, -1:].clamp(min=_LEAST * unit)).clamp(0, 1), costs)
+
+    def _leaders_once_known(self, pairs: PairsAndLeaders) -> Tensor:
+        """Means of the leaders when what is awaited has come, drawn, `draws x k`."""
+        from botorch.utils.sampling import draw_sobol_normal_samples
+
+        n_awaited = len(pairs.leaders_moved)
+        if not n_awaited:
+            return pairs.leaders[None]
+        normal = draw_sobol_normal_samples(n_awaited, N_AWAITED, dtype=torch.float64, seed=self.seed)
+        return pairs.leaders + normal.to(pairs.leaders) @ pairs.leaders_moved
 
 
 def expected_gain(means: Tensor, slopes: Tensor, value: Callable[[Tensor], Tensor] = torch.positive) -> Tensor:

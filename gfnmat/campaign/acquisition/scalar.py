@@ -143,13 +143,15 @@ class ScalarView:
         joint = Joint.of(situation.surrogate, self.column, torch.cat(features), torch.cat(rungs))
         joint = Joint(self.sign * joint.mean, joint.covariance)
         awaited = torch.arange(len(features[0]) + len(leaders), len(joint.mean), device=device)
-        after = joint.after(awaited, self.noise[torch.cat(rungs[2:])])
+        moved = joint.moved_by(awaited, self.noise[torch.cat(rungs[2:])])
+        after = joint.after(moved)
         n_pairs = len(features[0])
         best = slice(n_pairs, n_pairs + len(leaders))
         return PairsAndLeaders(
             before=joint.covariance.diagonal()[:n_pairs].reshape(-1, n_rungs) + self.noise,
             after=after.covariance.diagonal()[:n_pairs].reshape(-1, n_rungs) + self.noise,
             leaders=joint.mean[best],
+            leaders_moved=moved[:, best],
             leaders_after=after.covariance.diagonal()[best],
             reach=after.covariance[:n_pairs, best].reshape(-1, n_rungs, len(leaders)),
             leaders_covariance=joint.covariance[best, best],
@@ -163,6 +165,7 @@ class PairsAndLeaders:
     Attributes:
         before, after: variances of the measurements, `n x rungs`, before and after what is awaited has come.
         leaders: means of the leaders, `k`.
+        leaders_moved: what comes of what is awaited moves these means by, `p x k`, times `p` standard normal draws.
         leaders_after: variances of the leaders after what is awaited has come, `k`.
         reach: covariance of each pair with each leader after what is awaited has come, `n x rungs x k`.
         leaders_covariance: `k x k`, before it has.
@@ -171,6 +174,7 @@ class PairsAndLeaders:
     before: Tensor
     after: Tensor
     leaders: Tensor
+    leaders_moved: Tensor
     leaders_after: Tensor
     reach: Tensor
     leaders_covariance: Tensor
