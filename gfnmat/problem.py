@@ -6,6 +6,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from oracles import property_named
+
 
 class Value(BaseModel):
     """A frozen value that admits no unknown field."""
@@ -30,8 +32,10 @@ class Objective(Value):
     def _window_belongs_to_target(self) -> Self:
         if (self.goal == "target") != (self.window is not None):
             raise ValueError("a window goes with the goal target, and only with it")
-        if self.window is not None and not self.window[0] <= self.window[1]:
-            raise ValueError(f"the window {list(self.window)} must ascend")
+        if self.window is not None:
+            if not self.window[0] <= self.window[1]:
+                raise ValueError(f"the window {list(self.window)} must ascend")
+            _require_possible(self.property, f"the window {list(self.window)}", *self.window)
         return self
 
 
@@ -53,7 +57,21 @@ class Constraint(Value):
             raise ValueError("a constraint needs min or max")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"min {self.min} is above max {self.max}: nothing could meet it")
+        bounds = ((word, bound) for word, bound in (("min", self.min), ("max", self.max)) if bound is not None)
+        _require_possible(
+            self.property, " and ".join(f"{word} {bound:g}" for word, bound in bounds), self.min, self.max
+        )
         return self
+
+
+def _require_possible(name: str, given: str, low: float | None, high: float | None) -> None:
+    """Raise ValueError where no value that a real material can have is between these, in the property's unit."""
+    known = property_named(name)
+    if (low is not None and low > known.upper) or (high is not None and high < known.lower):
+        raise ValueError(
+            f"{given}: nothing could meet it, for {name} is between {known.lower:g} and {known.upper:g} {known.unit}; "
+            "give bounds that some of this range is within"
+        )
 
 
 class Fidelity(Value):

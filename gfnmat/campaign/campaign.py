@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gfnmat.campaign import frames
-from gfnmat.campaign.evaluation import Evaluator
+from gfnmat.campaign.evaluation import Evaluator, failures_in_words, require_deciding_properties
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.history import History
 from gfnmat.campaign.ladder import Ladder
@@ -77,24 +77,11 @@ class Campaign:
             Why it ended, for a person.
 
         Raises:
-            EvaluationError: an oracle failed for every material of a batch. These stay outstanding, and running again
-                tries them again.
+            EvaluationError: an oracle failed for every material of a batch, which stay outstanding and are tried again
+                by the next run; or the target never answers some property that decides.
         """
         self._restore_proposer()
-        while True:
-            self._evaluate_outstanding(progress)
-            history, number = self._history(), len(self._store.rounds())
-            if (reason := self._end(history, number)) is not None:
-                return reason
-            plan = self._planner.plan(
-                history,
-                n=self.config.acquisition.batch_size,
-                round_number=number,
-                say=lambda phase, h=history, n=number: progress(self._where(h, n, phase)) if progress else None,  # type: ignore[misc]
-            )
-            if not plan.choices:
-                return "no candidate is left that an oracle can answer and the budget pays for"
-            self._issue(plan, number, asked=False)
+        return self._close_loop(progress) + failures_in_words(self._history())
 
     def ask(self, n: int, fidelity: str | None = None) -> pd.DataFrame:
         """Up to n suggestions for a person to evaluate; their cost is reserved until they are told.
@@ -235,6 +222,24 @@ class Campaign:
 
     def _frame(self, suggestions: Sequence[Suggestion]) -> pd.DataFrame:
         return frames.suggestions_frame(suggestions, self._fidelity_names, self.problem.properties, self._has_crystals)
+
+    def _close_loop(self, progress: Callable[[Progress], None] | None) -> str:
+        known = {measurement.suggestion.id for measurement in self._store.measurements()}
+        while True:
+            self._evaluate_outstanding(progress)
+            history, number = self._history(), len(self._store.rounds())
+            require_deciding_properties(history, known)
+            if (reason := self._end(history, number)) is not None:
+                return reason
+            plan = self._planner.plan(
+                history,
+                n=self.config.acquisition.batch_size,
+                round_number=number,
+                say=lambda phase, h=history, n=number: progress(self._where(h, n, phase)) if progress else None,  # type: ignore[misc]
+            )
+            if not plan.choices:
+                return "no candidate is left that an oracle can answer and the budget pays for"
+            self._issue(plan, number, asked=False)
 
     def _history(self) -> History:
         return History(self._goals, self._store.suggestions(), self._store.measurements())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from gfnmat.campaign.duplicates import first_match
+from gfnmat.campaign.history import History
 from gfnmat.campaign.ladder import Ladder
 from gfnmat.campaign.records import Answer, Suggestion
 from gfnmat.campaign.store import AlreadyToldError, Store
@@ -15,10 +16,49 @@ from gfnmat.space.candidates import Candidates
 
 BATCH = 8  # materials given to an oracle at once: what an interruption can cost
 ATTEMPTS = 3
+ENOUGH = 8  # answers of the target, from which a property that none of them has is taken for a mistake
 
 
 class EvaluationError(ValueError):
-    """An oracle that fails for every material of a batch; the message is for the user."""
+    """An oracle that answers no material as it should; the message is for the user."""
+
+
+def require_deciding_properties(history: History, known: Collection[int]) -> None:
+    """Look at what the target answered, so that a budget is not spent on answers that nothing can be learned from.
+
+    Args:
+        history: everything known.
+        known: numbers of the suggestions that are left aside: of what an earlier run was told, since when the oracle
+            may have been corrected.
+
+    Raises:
+        EvaluationError: no measurement at the target has every deciding property, and some such property is in none of
+            at least `ENOUGH` answers.
+    """
+    if history.at_target():
+        return
+    problem = history.goals.problem
+    told = [
+        m.answer.values
+        for m in history.answered
+        if m.suggestion.choice.rung == problem.target_rung and m.suggestion.id not in known
+    ]
+    absent = [name for name in problem.properties if not any(name in values for values in told)]
+    if absent and len(told) >= ENOUGH:
+        raise EvaluationError(
+            f"{problem.target.name} answered {len(told)} materials and {', '.join(absent)} for none of them, by which "
+            "objectives or constraints are judged: nothing can be learned so. Once the oracle is put right, the same "
+            "command goes on; without the property it is another campaign."
+        )
+
+
+def failures_in_words(history: History) -> str:
+    """What to add to the reason of an end where the target answered nothing at all; else empty."""
+    problem = history.goals.problem
+    asked = [m for m in history.measurements if m.suggestion.choice.rung == problem.target_rung]
+    if not asked or any(m.answer.status == "done" for m in asked):
+        return ""
+    return f"; {problem.target.name} answered none of {len(asked)} materials, the last with: {asked[-1].answer.error}"
 
 
 @dataclass(frozen=True)

@@ -154,10 +154,11 @@ class Planner:
             history.values(answered),
         )
         feasibility = Feasibility.learned(history, reference)
+        goals = self.goals.above(surrogate.predict(reference[:1]).floor)
         feasible = history.feasible_at_target()
-        scale = Scale.of(self.goals.utilities(history.values(feasible if len(feasible) > 1 else judged)))
-        front = self.goals.utilities(history.values(feasible))
-        score = build_score(self.config.proposer.reward, self.goals, scale, front, seed)
+        scale = Scale.of(goals.utilities(history.values(feasible if len(feasible) > 1 else judged)))
+        front = goals.utilities(history.values(feasible))
+        score = build_score(self.config.proposer.reward, goals, scale, front, seed)
         span = Span()
         if not score.is_scaled:
             known = _features_suggested([m.suggestion for m in judged], like=reference)
@@ -166,7 +167,7 @@ class Planner:
         reward = SurrogateReward(
             surrogate=surrogate,
             features=features_of,
-            goals=self.goals,
+            goals=goals,
             score=score,
             span=span,
             sharpness=self.config.proposer.sharpness,
@@ -223,7 +224,7 @@ class Planner:
         answered = history.answered
         situation = Situation(
             surrogate=learned.surrogate,
-            goals=self.goals,
+            goals=learned.reward.goals,
             scale=learned.scale,
             measured=_features_suggested([m.suggestion for m in history.at_target()], like=features),
             pending=_features_suggested(history.outstanding, like=features),

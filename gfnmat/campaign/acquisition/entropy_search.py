@@ -40,19 +40,32 @@ class EntropySearch:
         """Log of the information that the target would give, each row by itself, `n`."""
         variance = self.view.sd[rows].square()
         correlation = (variance / (variance + self.view.noise[-1])).sqrt()
-        told = information_about_maximum(self.view.mean[rows], self.view.sd[rows], correlation[:, None], self._maxima)
+        told = self._told(rows, correlation[:, None])
         return told[:, 0].clamp(min=_LEAST).log() + self.view.log_allowed[rows]
 
     def __call__(self, rows: Tensor, information: Information, taken: Sequence[tuple[int, int]]) -> Scores:
         """What speaks for the pairs of these rows, of which so much is known, once others, (row, rung), are taken."""
         view, offer = self.view, self.view.offer
         correlation = information.correlation[..., view.column]
-        told = information_about_maximum(view.mean[rows], view.sd[rows], correlation, self._maxima)
+        told = self._told(rows, correlation)
         pairs = view.pairs(rows, taken)
-        gain = told + (pairs.after / pairs.before).clamp(1e-12, 1).log() / 2
+        left = (pairs.after / pairs.before).clamp(1e-12, 1)
+        # where the bound gives nothing beside what is taken, what a pair tells by itself, and less of a twin, decides
+        gain = torch.maximum(told + left.log() / 2, _LEAST * (told * left).clamp(min=_LEAST))
         costs = torch.tensor(offer.prices, dtype=gain.dtype, device=gain.device).expand_as(gain)
-        log_value = gain.clamp(min=_LEAST).log() + view.log_allowed[rows][:, None]
+        log_value = gain.log() + view.log_allowed[rows][:, None]
         return Scores(log_value, (told / told[:, -1:].clamp(min=_LEAST)).clamp(0, 1), costs)
+
+    def _told(self, rows: Tensor, correlation: Tensor) -> Tensor:
+        """Information of these rows, measured with correlation `n x rungs`, about the largest value, `n x rungs`.
+
+        That the largest value is one that none can exceed tells nothing of a candidate, and it nothing of that.
+        """
+        below = self._maxima[self._maxima < self.view.clip.highest]
+        if not len(below):
+            return torch.zeros_like(correlation)
+        told = information_about_maximum(self.view.mean[rows], self.view.sd[rows], correlation, below)
+        return told * (len(below) / len(self._maxima))
 
     def _sampled_maxima(self, seed: int) -> Tensor:
         """Largest noise-free values of the leaders, drawn jointly, `N_MAXIMA`."""
@@ -62,7 +75,7 @@ class EntropySearch:
         factor = psd_safe_cholesky(pairs.leaders_covariance)
         generator = torch.Generator().manual_seed(seed)
         normal = torch.randn(N_MAXIMA, len(factor), generator=generator, dtype=factor.dtype).to(factor.device)
-        return (pairs.leaders + normal @ factor.T).amax(-1)
+        return self.view.clip((pairs.leaders + normal @ factor.T).amax(-1))
 
 
 def information_about_maximum(mean: Tensor, sd: Tensor, correlation: Tensor, maxima: Tensor) -> Tensor:

@@ -53,7 +53,7 @@ class Improvement:
         Of a large pool only the candidates with the greatest chances are worked out; the others come after them.
         """
         worth = self._log_chance[rows] - AFTER
-        close = self._log_chance[rows] >= self._least_log_chance
+        close = self._is_close[rows]
         worth[close] = self._log_improvement(self._alone, rows[close])
         return worth
 
@@ -68,9 +68,11 @@ class Improvement:
         return torch.cat(parts) + self.offer.log_answered(every)
 
     @cached_property
-    def _least_log_chance(self) -> Tensor:
-        """Of those that are worked out."""
-        return self._log_chance.topk(min(WORKED_OUT, len(self._log_chance))).values[-1]
+    def _is_close(self) -> Tensor:
+        """Which are worked out, `pool` booleans: no more than `WORKED_OUT`, also where all have the same chance."""
+        close = torch.zeros_like(self._log_chance, dtype=torch.bool)
+        close[self._log_chance.topk(min(WORKED_OUT, len(close))).indices] = True
+        return close
 
     def __call__(self, rows: Tensor, information: Information, taken: Sequence[tuple[int, int]]) -> Scores:
         """What speaks for the pairs of these rows, of which so much is known, once others, (row, rung), are taken."""
@@ -106,9 +108,7 @@ class Improvement:
         """
         met = self._goals.log_probability_of_meeting(mean, sd).exp()
         if self._goals.problem.is_scalar:
-            column = self._goals.problem.properties.index(self._goals.problem.objectives[0].property)
-            better = self._goals.utilities(mean)[:, 0] - self._front[0, 0]
-            return met * torch.special.ndtr(better / sd[:, column])
+            return met * self._goals.probability_of_beating(self._front[0, 0], mean, sd)
         from botorch.sampling.qmc import NormalQMCEngine
 
         engine = NormalQMCEngine(mean.shape[-1], seed=self.seed)

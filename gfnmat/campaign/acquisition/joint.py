@@ -31,17 +31,22 @@ class Joint:
             posterior = model.posterior(surrogate.transform(features, rungs)).distribution
             return cls(posterior.mean, posterior.covariance_matrix)
 
-    def after(self, measured: Tensor, noise: Tensor) -> Joint:
-        """Once some of the pairs are measured, whatever comes of it: means stay as expected, covariance shrinks.
+    def moved_by(self, measured: Tensor, noise: Tensor) -> Tensor:
+        """How far the means of all pairs move once some are measured, `p x n`: times `p` standard normal draws.
 
         Args:
             measured: indices of the pairs, `p`.
             noise: variance of each measurement, `p`.
         """
-        if not len(measured):
-            return self
         across = self.covariance[:, measured]
         within = across[measured] + torch.diag(noise)
-        factor = torch.linalg.cholesky(within + 1e-9 * within.diagonal().mean() * torch.eye(len(within)).to(within))
-        half = torch.linalg.solve_triangular(factor, across.T, upper=False)
-        return Joint(self.mean, self.covariance - half.T @ half)
+        within = within + 1e-9 * within.diagonal().sum() / max(1, len(within)) * torch.eye(len(within)).to(within)
+        return torch.linalg.solve_triangular(torch.linalg.cholesky(within), across.T, upper=False)
+
+    def after(self, moved: Tensor) -> Joint:
+        """Once pairs are measured that move means so far, whatever comes of it: means stay as expected.
+
+        Args:
+            moved: as `moved_by` gives it, `p x n`.
+        """
+        return Joint(self.mean, self.covariance - moved.T @ moved)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from gfnmat.campaign.acquisition.confirmation import expected_excess
 from gfnmat.campaign.acquisition.information import rung_noise
 from gfnmat.campaign.acquisition.joint import Joint
 from gfnmat.campaign.acquisition.situation import Offer, Situation
@@ -16,6 +18,43 @@ from surrogates import Prediction
 
 LEADERS = 256  # candidates among which the best of all is looked for
 LIKELY = 0.5  # probability of meeting the constraints from which a candidate counts as allowed
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What a floor makes of normal values to maximise: none is below it; minimised, none is above its negative.
+
+    Attributes:
+        bound: where values are clipped; infinite where they are not.
+        is_ceiling: whether from above.
+    """
+
+    bound: float
+    is_ceiling: bool
+
+    @property
+    def highest(self) -> float:
+        """The value that none exceeds."""
+        return self.bound if self.is_ceiling else math.inf
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """Values as they count, elementwise."""
+        return values.clamp(max=self.bound) if self.is_ceiling else values.clamp(min=self.bound)
+
+    def expected(self, mean: Tensor, sd: Tensor) -> Tensor:
+        """Mean of clipped normal values of these means and deviations, elementwise."""
+        if math.isinf(self.bound):
+            return mean
+        side = -1.0 if self.is_ceiling else 1.0
+        sd = sd.clamp(min=1e-9)
+        return self.bound + side * sd * expected_excess(side * (mean - self.bound) / sd)
+
+    def expected_improvement(self, best: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
+        """Mean of what clipped normal values exceed the best by, elementwise; the best is a clipped value."""
+        above = sd * expected_excess((mean - best) / sd)
+        if math.isinf(self.highest):
+            return above
+        return above - sd * expected_excess((mean - self.highest) / sd)
 
 
 @dataclass(frozen=True)
@@ -41,6 +80,12 @@ class ScalarView:
         return self.situation.goals.problem.properties.index(self.situation.goals.problem.objectives[0].property)
 
     @cached_property
+    def clip(self) -> Clip:
+        """What the objective's floor, where it has one, makes of values to maximise."""
+        objective = self.situation.goals.problem.objectives[0]
+        return Clip(self.sign * self.situation.goals.floor(objective.property), is_ceiling=self.sign < 0)
+
+    @cached_property
     def noise(self) -> Tensor:
         """Variance of the measurements at each rung, `rungs`."""
         return rung_noise(self.situation.surrogate, self.offer.pool[:1], self.situation.n_rungs)[:, self.column]
@@ -51,7 +96,7 @@ class ScalarView:
 
     @cached_property
     def mean(self) -> Tensor:
-        """Of the values at the target, `pool`."""
+        """Of the values at the target, `pool`, before they are clipped."""
         return self.sign * self._prediction.mean[:, self.column]
 
     @cached_property
@@ -98,13 +143,16 @@ class ScalarView:
         joint = Joint.of(situation.surrogate, self.column, torch.cat(features), torch.cat(rungs))
         joint = Joint(self.sign * joint.mean, joint.covariance)
         awaited = torch.arange(len(features[0]) + len(leaders), len(joint.mean), device=device)
-        after = joint.after(awaited, self.noise[torch.cat(rungs[2:])])
+        moved = joint.moved_by(awaited, self.noise[torch.cat(rungs[2:])])
+        after = joint.after(moved)
         n_pairs = len(features[0])
         best = slice(n_pairs, n_pairs + len(leaders))
         return PairsAndLeaders(
             before=joint.covariance.diagonal()[:n_pairs].reshape(-1, n_rungs) + self.noise,
             after=after.covariance.diagonal()[:n_pairs].reshape(-1, n_rungs) + self.noise,
             leaders=joint.mean[best],
+            leaders_moved=moved[:, best],
+            leaders_after=after.covariance.diagonal()[best],
             reach=after.covariance[:n_pairs, best].reshape(-1, n_rungs, len(leaders)),
             leaders_covariance=joint.covariance[best, best],
         )
@@ -117,6 +165,8 @@ class PairsAndLeaders:
     Attributes:
         before, after: variances of the measurements, `n x rungs`, before and after what is awaited has come.
         leaders: means of the leaders, `k`.
+        leaders_moved: what comes of what is awaited moves these means by, `p x k`, times `p` standard normal draws.
+        leaders_after: variances of the leaders after what is awaited has come, `k`.
         reach: covariance of each pair with each leader after what is awaited has come, `n x rungs x k`.
         leaders_covariance: `k x k`, before it has.
     """
@@ -124,5 +174,7 @@ class PairsAndLeaders:
     before: Tensor
     after: Tensor
     leaders: Tensor
+    leaders_moved: Tensor
+    leaders_after: Tensor
     reach: Tensor
     leaders_covariance: Tensor

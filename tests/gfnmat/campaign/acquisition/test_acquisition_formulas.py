@@ -64,7 +64,9 @@ def test_what_is_measured_shrinks_the_joint_as_botorchs_fantasies_do(setting: An
     surrogate, pool = setting.situation.surrogate, setting.pool[:6]
     rungs = torch.tensor([1, 1, 1, 1, 0, 1])
     noise = rung_noise(surrogate, pool[:1], 2)[:, 0]
-    ours = Joint.of(surrogate, 0, pool, rungs).after(torch.tensor([4, 5]), noise[rungs[4:]])
+    joint = Joint.of(surrogate, 0, pool, rungs)
+    moved = joint.moved_by(torch.tensor([4, 5]), noise[rungs[4:]])
+    ours = joint.after(moved)
     model = surrogate.model().models[0]
     inputs = surrogate.transform(pool, rungs)
     conditioned = model.condition_on_observations(
@@ -72,6 +74,14 @@ def test_what_is_measured_shrinks_the_joint_as_botorchs_fantasies_do(setting: An
     )
     expected = conditioned.posterior(inputs[:4]).distribution.covariance_matrix
     torch.testing.assert_close(ours.covariance[:4, :4], expected.detach(), rtol=1e-3, atol=1e-6)
+    outcome = torch.tensor([0.3, -0.4]).double()
+    surprising = model.condition_on_observations(
+        inputs[4:], (model.posterior(inputs[4:]).mean + outcome[:, None]).detach(), noise=noise[rungs[4:], None]
+    )
+    root = torch.linalg.cholesky(joint.covariance[4:, 4:] + torch.diag(noise[rungs[4:]]))
+    normal = torch.linalg.solve_triangular(root, outcome[:, None], upper=False)[:, 0]
+    moves = surprising.posterior(inputs[:4]).mean - conditioned.posterior(inputs[:4]).mean
+    torch.testing.assert_close((normal @ moved)[:4], moves[:, 0].detach(), rtol=1e-3, atol=1e-4)
 
 
 def test_the_knowledge_gradient_is_what_sampling_gives() -> None:

@@ -92,8 +92,16 @@ def test_a_twin_of_what_is_awaited_is_not_picked(setting: Any, kind: str) -> Non
 def test_near_identical_candidates_are_not_picked_together(setting: Any, kind: str) -> None:
     pool = torch.cat([setting.pool, setting.pool + 1e-4])
     offer = replace(setting.offer((1.0, 1.0)), pool=pool, open_pairs=torch.tensor([False, True]).expand(120, 2))
-    picked = [pick.index % 60 for pick in setting.select(offer, kind, n=2)]
-    assert len(set(picked)) == 2
+    picked = [pick.index % 60 for pick in setting.select(offer, kind, n=4)]
+    assert len(set(picked)) == 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_last_of_a_batch_are_chosen_too(setting: Any, value: Callable[[Tensor], Tensor], kind: str) -> None:
+    only_target = torch.tensor([False, True]).expand(60, 2)
+    picks = setting.select(setting.offer((1.0, 1.0), open_pairs=only_target), kind, n=8)
+    last = setting.pool[[pick.index for pick in picks[4:]]]
+    assert value(last).mean() > value(setting.pool).quantile(0.6), "not the first of the pool, for want of a reason"
 
 
 @pytest.mark.parametrize("kind", KINDS)
