@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.records import Measurement, Suggestion
-from gfnmat.campaign.replicates import pooled
+from gfnmat.campaign.replicates import Replication, pooled
 
 
 @dataclass(frozen=True)
@@ -106,24 +106,24 @@ class History:
         rungs = range(len(self.goals.problem.fidelities))
         return torch.tensor([[(name, rung) in told for rung in rungs] for name in pool], dtype=torch.bool)
 
-    def open_pairs(self, pool: Sequence[str], identity: Mapping[str, str], most: Sequence[int]) -> Tensor:
+    def open_pairs(self, pool: Sequence[str], identity: Mapping[str, str], replication: Replication) -> Tensor:
         """Which (candidate, rung) pairs may be issued, `pool x rungs` booleans.
 
-        Not what was issued before (unless it was withdrawn, or all of it was answered and the rung takes more
-        replicates), and for a candidate that a rung found infeasible nothing from there up.
+        Not what was issued before (unless it was withdrawn, or all of it was answered and may be measured again), and
+        for a candidate that a rung found infeasible nothing from there up.
 
         Args:
             pool: the identity of each candidate, none twice.
             identity: of what was suggested, by its key.
-            most: how often each rung measures a candidate at most.
+            replication: what may be measured again.
         """
         row = {name: index for index, name in enumerate(pool)}
         answered = {m.suggestion.id for m in self.answered}
         open_pairs = torch.ones(len(pool), len(self.goals.problem.fidelities), dtype=torch.bool)
         for (name, rung), suggestions in self.issued(identity).items():
             if name in row:
-                takes_more = len(suggestions) < most[rung] and all(s.id in answered for s in suggestions)
-                open_pairs[row[name], rung] = takes_more
+                is_answered = all(s.id in answered for s in suggestions)
+                open_pairs[row[name], rung] = is_answered and replication.admits(name, rung, len(suggestions))
         for measurement in self.measurements:
             choice = measurement.suggestion.choice
             name = identity[choice.key]

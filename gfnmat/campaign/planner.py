@@ -27,7 +27,7 @@ from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.history import History
 from gfnmat.campaign.offered import Offered
 from gfnmat.campaign.records import Choice, RoundRecord, Suggestion, Trust
-from gfnmat.campaign.replicates import next_replicate, noisy_rungs
+from gfnmat.campaign.replicates import Replication, next_replicate
 from gfnmat.campaign.reward import Span, SurrogateReward
 from gfnmat.campaign.scores import Scale, build_score
 from gfnmat.config import CampaignConfig
@@ -102,12 +102,12 @@ class Planner:
         say("propose")
         reward = learned.reward if learned else None
         proposal = self.proposer.propose(self.config.proposer.pool, reward, seed, measured(history))
-        most = self._most_measurements(history, learned)
-        offered = self._open(proposal.candidates, history, only_rung, most, with_known=not picks_at_random)
+        replication = self._replication(history, learned)
+        offered = self._open(proposal.candidates, history, only_rung, replication, with_known=not picks_at_random)
         # a sharp sampler may know nothing but what was measured or is refused; what a list leaves out stays out
         if not offered.has_news and self.config.proposer.kind != "pool":
             others = RandomProposer(self.space).propose(self.config.proposer.pool, None, seed).candidates
-            offered = self._open(others, history, only_rung, most, with_known=not picks_at_random)
+            offered = self._open(others, history, only_rung, replication, with_known=not picks_at_random)
         pool, open_pairs = offered.candidates, offered.open_pairs
         say("select")
         budget = self.config.budget.cost - history.spent
@@ -180,28 +180,30 @@ class Planner:
         )
         return Learned(surrogate, feasibility, scale, reward, _trust(surrogate, self.goals.problem))
 
-    def _most_measurements(self, history: History, learned: Learned | None) -> tuple[int, ...]:
-        """How often each rung may measure a candidate: once, or where there is noise what the campaign file says."""
+    def _replication(self, history: History, learned: Learned | None) -> Replication:
+        """What may be measured again: where there is noise, as often as the campaign file says."""
         most = tuple(fidelity.replicates for fidelity in self.config.fidelities)
         if learned is None or max(most) == 1:
-            return (1,) * len(most)
+            return Replication((1,) * len(most))
         answered = history.answered
         identity = self._identities_of(history)
-        noisy = noisy_rungs(
+        best = history.best()
+        return Replication.of(
+            most,
             rung_noise(learned.surrogate, features_of(self._reference[:1]), len(most)),
             [identity[m.suggestion.choice.key] for m in answered],
             torch.tensor([m.suggestion.choice.rung for m in answered]),
             history.values(answered),
+            leader=identity[best[0].suggestion.choice.key] if best else None,
         )
-        return tuple(n if is_noisy else 1 for n, is_noisy in zip(most, noisy.tolist(), strict=True))
 
     def _open(
-        self, proposed: Candidates, history: History, only_rung: int | None, most: Sequence[int], with_known: bool
+        self, proposed: Candidates, history: History, only_rung: int | None, replication: Replication, with_known: bool
     ) -> Offered:
         """The pool, and which pairs of its candidates and rungs may be picked."""
         pool, names = self._pool(proposed, history, with_known)
         identity = self._identities_of(history)
-        pairs = history.open_pairs(names, identity, most)
+        pairs = history.open_pairs(names, identity, replication)
         open_pairs = pairs & torch.stack([screen(pool) for screen in self.screens], dim=1)
         if only_rung is not None:
             open_pairs &= torch.arange(open_pairs.shape[1]) == only_rung

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
 from gfnmat.campaign.records import Choice, Measurement
@@ -41,31 +40,65 @@ def next_replicate(issued: Sequence[Choice]) -> int:
     return min(set(range(len(taken) + 1)) - taken)
 
 
-def noisy_rungs(noise: Tensor, candidates: Sequence[str], rungs: Tensor, values: Tensor) -> Tensor:
-    """Where two measurements of one candidate differ by more than a little, `rungs` booleans.
+@dataclass(frozen=True)
+class Replication:
+    """How often a candidate may be measured.
 
-    A surrogate's noise says so; with few measurements it cannot tell noise from what it does not understand. So where
-    candidates were measured twice, and no two measurements of one differ, there is no noise, whatever it says.
-
-    Args:
-        noise: the surrogate's variance of measurements at each rung, `rungs x properties`.
-        candidates: identity of what was measured, `n`.
-        rungs: at which rung, `n`.
-        values: `n x properties`; NaN where a measurement does not answer.
+    Attributes:
+        most: at each rung.
+        unknown: rungs at which nothing was measured twice, so that nobody can tell noise from what is not understood:
+            there the leader alone is measured again, which tells.
+        leader: identity of the best candidate; None while there is none.
     """
-    noisy = torch.zeros(len(noise), dtype=torch.bool)
-    for rung in rungs.unique().tolist():
-        at = rungs == rung
-        here = values[at]
-        deviations = here - here.nanmean(0)
-        spread = deviations.square().nanmean(0)
-        matters = (spread > 0) & (noise[rung].to(spread) > NEGLIGIBLE**2 * spread)  # never where nothing was answered
-        noisy[rung] = bool(matters.any()) and _may_differ([candidates[row] for row in at.nonzero()[:, 0]], here)
-    return noisy
+
+    most: tuple[int, ...]
+    unknown: frozenset[int] = frozenset()
+    leader: str | None = None
+
+    def admits(self, name: str, rung: int, measured: int) -> bool:
+        """Whether a rung may measure a candidate again that it measured so often."""
+        return measured < self.most[rung] and (rung not in self.unknown or name == self.leader)
+
+    @classmethod
+    def of(
+        cls,
+        most: Sequence[int],
+        noise: Tensor,
+        candidates: Sequence[str],
+        rungs: Tensor,
+        values: Tensor,
+        leader: str | None,
+    ) -> Replication:
+        """What the measurements so far make of what a campaign allows.
+
+        A rung is without noise, and measures nothing again, where the surrogate's is negligible, and where candidates
+        were measured twice and no two answers differ, whatever a surrogate of few measurements takes for noise.
+
+        Args:
+            most: how often the campaign file allows each rung to measure a candidate.
+            noise: the surrogate's variance of measurements at each rung, `rungs x properties`.
+            candidates: identity of what was measured, `n`.
+            rungs: at which rung, `n`.
+            values: `n x properties`; NaN where a measurement does not answer.
+            leader: identity of the best candidate.
+        """
+        allowed = [1] * len(most)
+        unknown = set()
+        for rung in rungs.unique().tolist():
+            at = rungs == rung
+            here = values[at]
+            spread = (here - here.nanmean(0)).square().nanmean(0)
+            matters = (spread > 0) & (noise[rung].to(spread) > NEGLIGIBLE**2 * spread)
+            differ = _replicates_differ([candidates[row] for row in at.nonzero()[:, 0]], here)
+            if bool(matters.any()) and differ is not False:
+                allowed[rung] = most[rung]
+            if differ is None:
+                unknown.add(rung)
+        return cls(tuple(allowed), frozenset(unknown), leader)
 
 
-def _may_differ(candidates: Sequence[str], values: Tensor) -> bool:
-    """Whether any two measurements of one candidate differ; also where no candidate has two."""
+def _replicates_differ(candidates: Sequence[str], values: Tensor) -> bool | None:
+    """Whether any two measurements of one candidate differ; None where there are no two."""
     first: dict[str, Tensor] = {}
     compared = False
     for name, row in zip(candidates, values, strict=True):
@@ -76,4 +109,4 @@ def _may_differ(candidates: Sequence[str], values: Tensor) -> bool:
         if bool((first[name] != row)[both].any()):
             return True
         compared |= bool(both.any())
-    return not compared
+    return False if compared else None
