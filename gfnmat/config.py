@@ -225,6 +225,12 @@ class CampaignConfig(Value):
     @model_validator(mode="after")
     def _is_a_problem(self) -> Self:
         problem, kind = self.problem, self.acquisition.kind
+        repeated = [fidelity.name for fidelity in self.fidelities if fidelity.replicates > 1]
+        if repeated and (kind == "random" or self.surrogate.kind == "none"):
+            raise ValueError(
+                f"fidelities: replicates of {', '.join(repeated)} are chosen by a surrogate that learns the noise, and "
+                "here none does; leave them at 1, or choose another surrogate and acquisition"
+            )
         if self.surrogate.kind == "none" and kind not in ("auto", "random"):
             raise ValueError(f"acquisition: {kind} asks a surrogate, and surrogate is none; choose random, or auto")
         if kind in ("entropy_search", "knowledge_gradient") and not problem.is_scalar:
@@ -246,7 +252,10 @@ class CampaignConfig(Value):
     @property
     def identity(self) -> dict[str, Any]:
         """What makes it this campaign and no other: a store is of one identity. All else may change on the way."""
-        return self.model_dump(mode="json", include=set(IDENTITY), fallback=_name_of)
+        identity = self.model_dump(mode="json", include=set(IDENTITY), fallback=_name_of)
+        for fidelity in identity["fidelities"]:
+            del fidelity["replicates"]
+        return identity
 
     @property
     def kept(self) -> dict[str, Any]:

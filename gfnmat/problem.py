@@ -81,6 +81,8 @@ class Fidelity(Value):
         name: what the rung is called.
         oracle: which oracle answers.
         cost: what one evaluation costs, in the unit of the budget.
+        replicates: most measurements of one candidate here. Noise belongs to a rung, and so does the say whether
+            measuring the same again can tell more.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
@@ -88,6 +90,7 @@ class Fidelity(Value):
     name: str
     oracle: str
     cost: float = Field(gt=0)
+    replicates: int = Field(default=1, ge=1)
 
     @property
     def settings(self) -> dict[str, Any]:

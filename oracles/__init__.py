@@ -12,7 +12,7 @@ from oracles.builtin import register_builtin
 from oracles.evaluation import Evaluation, InfeasibleError, Status
 from oracles.oracle import Oracle, Screening
 from oracles.properties import PROPERTIES, Property, property_named
-from oracles.registry import available, build, doctor, register
+from oracles.registry import available, build, doctor, is_deterministic, register
 
 register_builtin()
 
@@ -27,6 +27,7 @@ __all__ = [
     "available",
     "build",
     "doctor",
+    "is_deterministic",
     "property_named",
     "register",
 ]

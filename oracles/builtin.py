@@ -93,8 +93,14 @@ def probe_chgnet() -> str:
 
 def register_builtin() -> None:
     """Register the oracles of this package."""
-    register("pauling", pauling, "formation energy estimated from electronegativities (composition only)")
-    register("ionic", ionic, "formation energy of crystals, estimated from charges and bond valences")
-    register("chgnet", chgnet, "CHGNet potential: single_point, equation_of_state or relax", probe_chgnet)
-    register("table", table, "look-up in a CSV file or data frame")
+    register(
+        "pauling", pauling, "formation energy estimated from electronegativities (composition only)", deterministic=True
+    )
+    register(
+        "ionic", ionic, "formation energy of crystals, estimated from charges and bond valences", deterministic=True
+    )
+    register(
+        "chgnet", chgnet, "CHGNet potential: single_point, equation_of_state or relax", probe_chgnet, deterministic=True
+    )
+    register("table", table, "look-up in a CSV file or data frame", deterministic=True)
     register("python", python, "the user's own function, 'module:name'")

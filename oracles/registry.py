@@ -15,21 +15,27 @@ from oracles.oracle import Oracle
 class Registration:
     """How an oracle is made: `factory` takes its settings as keywords; `probe` returns what it can do here.
 
-    `probe` is cheap (it loads no model) and raises where the oracle cannot work.
+    `probe` is cheap (it loads no model) and raises where the oracle cannot work. `deterministic` says that asking the
+    same again gives the same answer.
     """
 
     factory: Callable[..., Oracle]
     description: str
     probe: Callable[[], str]
+    deterministic: bool = False
 
 
 _registrations: dict[str, Registration] = {}
 
 
 def register(
-    name: str, factory: Callable[..., Oracle], description: str, probe: Callable[[], str] | None = None
+    name: str,
+    factory: Callable[..., Oracle],
+    description: str,
+    probe: Callable[[], str] | None = None,
+    deterministic: bool = False,
 ) -> None:
-    """Make `build(name, **settings)` call `factory(**settings)`.
+    """Make `build(name, **settings)` call `factory(**settings)`; see `Registration`.
 
     The factory's keyword parameters are the settings. Raises ValueError if the name is taken.
     """
@@ -37,7 +43,7 @@ def register(
         raise ValueError(f"an oracle's name is an identifier such as 'mace', not {name!r}")
     if name in _registrations:
         raise ValueError(f"there is an oracle {name!r} already: {_registrations[name].description}")
-    _registrations[name] = Registration(factory, description, probe or (lambda: "ready"))
+    _registrations[name] = Registration(factory, description, probe or (lambda: "ready"), deterministic)
 
 
 def build(name: str, **settings: Any) -> Oracle:
@@ -66,6 +72,11 @@ def build(name: str, **settings: Any) -> Oracle:
 def available() -> dict[str, str]:
     """Return the name and a short description of every oracle."""
     return {name: registration.description for name, registration in _registrations.items()}
+
+
+def is_deterministic(name: str) -> bool:
+    """Return whether the oracle of this name is known to answer the same question alike each time."""
+    return name in _registrations and _registrations[name].deterministic
 
 
 def doctor() -> dict[str, str]:

@@ -12,6 +12,7 @@ from linear_operator.utils.cholesky import psd_safe_cholesky
 from torch import Tensor
 
 from surrogates.censoring import Limits, place_sites
+from surrogates.replicates import leave_out, replicates
 from surrogates.threads import threads_for
 
 if TYPE_CHECKING:
@@ -86,13 +87,19 @@ class ExactPosterior:
     def leave_one_out(self) -> tuple[Tensor, Tensor]:
         """Mean and deviation, `N` each, of every measurement predicted from the others, before a floor clips it.
 
-        Hyperparameters, and what floors hide of the others, stay as fitted to all.
+        Measurements of one candidate at one rung are left out together. Hyperparameters, and what floors hide of the
+        others, stay as fitted to all.
         """
-        precision = torch.cholesky_inverse(self.factor).diagonal()
+        precision = torch.cholesky_inverse(self.factor)
         weights = torch.linalg.solve_triangular(self.factor.T, self.whitened.unsqueeze(-1), upper=True).squeeze(-1)
         inputs = self.gp.train_inputs[0]
+        difference, variance = weights / precision.diagonal(), 1 / precision.diagonal()
+        groups = replicates(inputs)
+        kept = groups >= 0
+        together, of_them = leave_out(groups, precision[groups[:, :, None], groups[:, None, :]], weights)
+        difference[groups[kept]], variance[groups[kept]] = together[kept], of_them[kept]
         hidden = self.gp.likelihood.training_noise(inputs) - self.gp.likelihood.noise[inputs[:, -1].long()]
-        return self.gp.train_targets - weights / precision, (1 / precision - hidden).sqrt()
+        return self.gp.train_targets - difference, (variance - hidden).sqrt()
 
     def _moments(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         half = self._half(inputs)

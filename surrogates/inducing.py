@@ -18,6 +18,7 @@ from linear_operator.utils.cholesky import psd_safe_cholesky
 from torch import Tensor
 
 from surrogates.censoring import Limits, propagate
+from surrogates.replicates import leave_out, replicates
 from surrogates.threads import threads_for
 
 # Candidates worked on at a time.
@@ -130,8 +131,15 @@ class InducedPosterior:
 
     @torch.no_grad()
     def leave_one_out(self) -> tuple[Tensor, Tensor]:
-        """Mean and deviation, `N` each, of every measurement predicted from the others, before a floor clips it."""
+        """Mean and deviation, `N` each, of every measurement predicted from the others, before a floor clips it.
+
+        Measurements of one candidate at one rung are left out together.
+        """
         mean, variance = self.evidence.cavities(self.evidence.target, self.evidence.variance)
+        groups = replicates(self.inputs)
+        mean_together, variance_together = self.evidence.without(groups)
+        kept = groups >= 0
+        mean[groups[kept]], variance[groups[kept]] = mean_together[kept], variance_together[kept]
         return mean, (variance + self.gp.likelihood.noise[self.inputs[:, -1].long()]).sqrt()
 
     def _moments(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -176,8 +184,26 @@ class _Evidence:
         _, _, after, weights = self.solved(target, variance)
         precision = (1 - after.square().sum(dim=0)) / variance
         pull = (target - self.mean) / variance - variance.rsqrt() * (weights @ after)
-        unseen = self.prior - self.cross.square().sum(dim=0)
-        return target - pull / precision, (1 / precision - variance + unseen).clamp_min(1e-12)
+        return target - pull / precision, (1 / precision - variance + self._unseen).clamp_min(1e-12)
+
+    def without(self, groups: Tensor) -> tuple[Tensor, Tensor]:
+        """Means and variances of noise-free values given all measurements but their group's, `G x r` each.
+
+        Args:
+            groups: `G x r` indices, filled up with -1.
+        """
+        _, _, after, weights = self.solved(self.target, self.variance)
+        pull = (self.target - self.mean) / self.variance - self.variance.rsqrt() * (weights @ after)
+        explained = (after * self.variance.rsqrt()).T[groups]
+        precision = torch.diag_embed(1 / self.variance[groups]) - explained @ explained.mT
+        difference, variance = leave_out(groups, precision, pull)
+        left = variance - self.variance[groups] + self._unseen[groups]
+        return self.target[groups] - difference, left.clamp_min(1e-12)
+
+    @property
+    def _unseen(self) -> Tensor:
+        """Prior variance of the measured values that the inducing points do not explain, `N`."""
+        return self.prior - self.cross.square().sum(dim=0)
 
 
 def _most_uncertain(prior: SingleTaskGP, inputs: Tensor, most: int) -> Tensor:

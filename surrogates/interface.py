@@ -93,7 +93,7 @@ class Surrogate(Protocol):
         """Every measurement of a property at a rung, predicted from all other measurements.
 
         One entry for each property and rung that was measured, by property and then by rung. What other rungs say of
-        the same candidate is among the others.
+        the same candidate is among the others; other measurements of it at the same rung are not.
         """
         ...
 

@@ -91,9 +91,9 @@ class Campaign:
             fidelity: the rung to suggest for; None leaves the choice open.
 
         Returns:
-            One row a suggestion: id, formula (of crystals also space_group and key), fidelity, cost, mean and sd of
-            each property (predicted at the target; NaN while nothing is known), why. Fewer than n rows if the budget
-            or the space gives no more.
+            One row a suggestion: id, formula (of crystals also space_group and key), fidelity, replicate (which
+            measurement of the pair it is, from 0), cost, mean and sd of each property (predicted at the target; NaN
+            while nothing is known), why. Fewer than n rows if the budget or the space gives no more.
         """
         if n < 1:
             raise ValueError(f"n is {n}; ask for at least one suggestion.")
@@ -116,7 +116,8 @@ class Campaign:
         A late result supersedes that the suggestion was withdrawn, and further properties complete what was told.
 
         Args:
-            results: one row a result: id, one column a property, optionally status and error.
+            results: one row a result: id, one column a property, optionally status, error, standard errors
+                (PROPERTY_error), and replicate: which measurement of that candidate and fidelity it is, from 0.
             correct: let results that contradict what was told supersede it.
 
         Raises:
@@ -126,7 +127,7 @@ class Campaign:
         return self._store.tell(answers_from(results, issued, self._ladder.all_properties), correct=correct)
 
     def measurements(self) -> pd.DataFrame:
-        """Everything that came back: id, formula, fidelity, status, cost, round, each property, seconds, error.
+        """Everything that came back: id, formula, fidelity, replicate, status, cost, round, properties, seconds, error.
 
         Of crystals also space_group and key (as they were proposed), and duplicate_of: the measurement at the target
         in which this material was measured before.
@@ -138,7 +139,8 @@ class Campaign:
     def pareto(self) -> pd.DataFrame:
         """The measurements at the target that meet the constraints and that no other one beats.
 
-        One row a material: id, formula (of crystals also space_group and key), one column a property, round.
+        One row a material: id, formula (of crystals also space_group and key), one column a property, round. What was
+        measured several times has the means of its measurements, and is judged by them.
         """
         best = self._history().best()
         return frames.pareto_frame(best, self._ladder.properties(self.problem.target_rung), self._has_crystals)

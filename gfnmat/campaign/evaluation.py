@@ -10,7 +10,7 @@ from itertools import groupby
 from gfnmat.campaign.duplicates import first_match
 from gfnmat.campaign.history import History
 from gfnmat.campaign.ladder import Ladder
-from gfnmat.campaign.records import Answer, Suggestion
+from gfnmat.campaign.records import Answer, Choice, Suggestion
 from gfnmat.campaign.store import AlreadyToldError, Store
 from gfnmat.space.candidates import Candidates
 
@@ -114,23 +114,32 @@ class Evaluator:
 
     def _compared(self, answers: Mapping[int, Answer], batch: Sequence[Suggestion]) -> dict[int, Answer]:
         """The answers of the target about crystals; one whose structure came before says which one that was."""
-        formulas = {suggestion.id: suggestion.choice.formula for suggestion in batch}
-        judged = {
-            m.suggestion.id: m.suggestion.choice.formula
-            for m in self.store.measurements()
-            if m.answer.status == "done"
-            and m.answer.duplicate_of is None
-            and m.suggestion.choice.rung == self.ladder.problem.target_rung
-            and m.suggestion.choice.formula in formulas.values()
-        }
+        issued = {suggestion.id: suggestion.choice for suggestion in batch}
+        formulas = {choice.formula for choice in issued.values()}
+        judged: dict[int, Choice] = {}
+        for m in self.store.measurements():
+            choice = m.suggestion.choice
+            if (
+                m.answer.status == "done"
+                and m.answer.duplicate_of is None
+                and choice.rung == self.ladder.problem.target_rung
+                and choice.formula in formulas
+                and choice.replicate == 0
+            ):
+                judged[m.suggestion.id] = choice
         structures = self.store.structures(list(judged))
         compared = {}
         for number, answer in answers.items():
             if answer.status == "done" and answer.structure is not None:
-                same_formula = {n: s for n, s in structures.items() if judged[n] == formulas[number] and n != number}
-                answer = replace(answer, duplicate_of=first_match(answer.structure, same_formula))
-                if answer.duplicate_of is None:
-                    judged[number], structures[number] = formulas[number], answer.structure
+                mine = issued[number]
+                others = {
+                    n: structure
+                    for n, structure in structures.items()
+                    if judged[n].formula == mine.formula and judged[n].key != mine.key
+                }
+                answer = replace(answer, duplicate_of=first_match(answer.structure, others))
+                if answer.duplicate_of is None and mine.replicate == 0:
+                    judged[number], structures[number] = mine, answer.structure
             compared[number] = answer
         return compared
 

@@ -19,7 +19,7 @@ _NO_NUMBERS = ("round", "trust")  # of a round's record: its number comes first,
 def suggestions_frame(
     suggestions: Sequence[Suggestion], fidelities: Sequence[str], properties: Sequence[str], crystals: bool
 ) -> pd.DataFrame:
-    """One row a suggestion: id, names (see `_names`), fidelity, cost, mean and sd of each property, why."""
+    """One row a suggestion: id, names (see `_names`), fidelity, replicate, cost, mean and sd of each property, why."""
     import pandas as pd
 
     def row(suggestion: Suggestion) -> dict[str, Any]:
@@ -29,10 +29,11 @@ def suggestions_frame(
             for name in properties
             for kind, values in (("mean", choice.means), ("sd", choice.sds))
         }
-        head = {"id": suggestion.id, **_names(choice), "fidelity": fidelities[choice.rung]}
+        place = {"fidelity": fidelities[choice.rung], "replicate": choice.replicate}
+        head = {"id": suggestion.id, **_names(choice), **place}
         return {**head, "cost": choice.cost, **predictions, "why": choice.why}
 
-    columns = ["id", *_name_columns(crystals), "fidelity", "cost"]
+    columns = ["id", *_name_columns(crystals), "fidelity", "replicate", "cost"]
     columns += [f"{name}_{kind}" for name in properties for kind in ("mean", "sd")] + ["why"]
     return pd.DataFrame([row(s) for s in suggestions], columns=columns)
 
@@ -49,7 +50,7 @@ def _names(choice: Choice) -> dict[str, Any]:
 def measurements_frame(
     history: History, fidelities: Sequence[str], properties: Sequence[str], crystals: bool
 ) -> pd.DataFrame:
-    """One row a measurement: id, names, fidelity, status, cost, round, each property, seconds, error.
+    """One row a measurement: id, names, fidelity, replicate, status, cost, round, each property, seconds, error.
 
     Of crystals also `duplicate_of`: the first measurement at the target of the same material; NA for that itself.
     """
@@ -60,6 +61,7 @@ def measurements_frame(
             "id": m.suggestion.id,
             **_names(m.suggestion.choice),
             "fidelity": fidelities[m.suggestion.choice.rung],
+            "replicate": m.suggestion.choice.replicate,
             "status": m.answer.status,
             "cost": m.suggestion.choice.cost,
             "round": m.suggestion.round,
@@ -70,7 +72,7 @@ def measurements_frame(
         }
         for m in history.measurements
     ]
-    columns = ["id", *_name_columns(crystals), "fidelity", "status", "cost", "round", *properties]
+    columns = ["id", *_name_columns(crystals), "fidelity", "replicate", "status", "cost", "round", *properties]
     columns += ["duplicate_of"] if crystals else []
     frame = pd.DataFrame(rows, columns=[*columns, "seconds", "error"])
     return frame.astype({"duplicate_of": "Int64"}) if crystals else frame

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.records import Measurement, Suggestion
+from gfnmat.campaign.replicates import Replication, pooled
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,10 @@ class History:
         return [m for m in self.measurements if m.answer.status == "done"]
 
     def at_target(self) -> list[Measurement]:
-        """The measurements at the target fidelity that answer every deciding property."""
+        """What the target says of each candidate of which it answers every deciding property; see `pooled`."""
         properties, target = self.goals.problem.properties, self.goals.problem.target_rung
-        return [
-            m
-            for m in self.answered
-            if m.suggestion.choice.rung == target and all(p in m.answer.values for p in properties)
-        ]
+        told = pooled([m for m in self.answered if m.suggestion.choice.rung == target])
+        return [m for m in told if all(p in m.answer.values for p in properties)]
 
     def values(self, measurements: Sequence[Measurement]) -> Tensor:
         """`n x properties` float64 in the properties' units; NaN where a measurement does not answer."""
@@ -89,24 +87,43 @@ class History:
         free = {m.suggestion.id for m in self.measurements if m.answer.status in ("withdrawn", "retryable")}
         return sum(s.choice.cost for s in suggestions if s.id not in free)
 
-    def open_pairs(self, pool: Sequence[str], identity: Mapping[str, str]) -> Tensor:
+    def issued(self, identity: Mapping[str, str]) -> dict[tuple[str, int], list[Suggestion]]:
+        """What was issued and not withdrawn, by the candidate's identity and the rung.
+
+        Args:
+            identity: of what was suggested, by its key.
+        """
+        withdrawn = {m.suggestion.id for m in self.measurements if m.answer.status == "withdrawn"}
+        pairs: dict[tuple[str, int], list[Suggestion]] = {}
+        for suggestion in self.suggestions:
+            if suggestion.id not in withdrawn:
+                pairs.setdefault((identity[suggestion.choice.key], suggestion.choice.rung), []).append(suggestion)
+        return pairs
+
+    def answered_pairs(self, pool: Sequence[str], identity: Mapping[str, str]) -> Tensor:
+        """Which (candidate, rung) pairs have an answer, `pool x rungs` booleans; arguments as of `open_pairs`."""
+        told = {(identity[m.suggestion.choice.key], m.suggestion.choice.rung) for m in self.answered}
+        rungs = range(len(self.goals.problem.fidelities))
+        return torch.tensor([[(name, rung) in told for rung in rungs] for name in pool], dtype=torch.bool)
+
+    def open_pairs(self, pool: Sequence[str], identity: Mapping[str, str], replication: Replication) -> Tensor:
         """Which (candidate, rung) pairs may be issued, `pool x rungs` booleans.
 
-        Not what was issued before (unless it was withdrawn), and for a candidate that a rung found infeasible
-        nothing from there up.
+        Not what was issued before (unless it was withdrawn, or all of it was answered and may be measured again), and
+        for a candidate that a rung found infeasible nothing from there up.
 
         Args:
             pool: the identity of each candidate, none twice.
             identity: of what was suggested, by its key.
+            replication: what may be measured again.
         """
-        n_rungs = len(self.goals.problem.fidelities)
-        withdrawn = {m.suggestion.id for m in self.measurements if m.answer.status == "withdrawn"}
         row = {name: index for index, name in enumerate(pool)}
-        open_pairs = torch.ones(len(pool), n_rungs, dtype=torch.bool)
-        for suggestion in self.suggestions:
-            name = identity[suggestion.choice.key]
-            if suggestion.id not in withdrawn and name in row:
-                open_pairs[row[name], suggestion.choice.rung] = False
+        answered = {m.suggestion.id for m in self.answered}
+        open_pairs = torch.ones(len(pool), len(self.goals.problem.fidelities), dtype=torch.bool)
+        for (name, rung), suggestions in self.issued(identity).items():
+            if name in row:
+                is_answered = all(s.id in answered for s in suggestions)
+                open_pairs[row[name], rung] = is_answered and replication.admits(name, rung, len(suggestions))
         for measurement in self.measurements:
             choice = measurement.suggestion.choice
             name = identity[choice.key]

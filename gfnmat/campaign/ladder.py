@@ -25,7 +25,8 @@ class Ladder:
         folder: where relative paths, and the modules of the user's own functions, are looked for.
 
     Raises:
-        ConfigError: an oracle that cannot be built, or a deciding property that the target does not answer.
+        ConfigError: an oracle that cannot be built, one without noise that is to be asked again, or a deciding property
+            that the target does not answer.
     """
 
     def __init__(self, problem: Problem, folder: Path) -> None:
@@ -78,6 +79,11 @@ class Ladder:
 
 def _built(fidelity: Fidelity, problem: Problem, folder: Path) -> Oracle:
     settings = fidelity.settings
+    if fidelity.replicates > 1 and oracles.is_deterministic(fidelity.oracle):
+        raise ConfigError(
+            f"fidelities: {fidelity.name}: replicates is {fidelity.replicates}, and the oracle {fidelity.oracle} gives "
+            "the same answer each time; leave it at 1"
+        )
     if fidelity.oracle == "python":
         settings = {"properties": problem.properties, "path": folder, **settings}
     if fidelity.oracle == "table" and "path" in settings:

@@ -16,6 +16,7 @@ from torch import Tensor
 import surrogates
 from gfnmat.campaign.acquisition.agreement import Agreement
 from gfnmat.campaign.acquisition.explanation import explain
+from gfnmat.campaign.acquisition.information import rung_noise
 from gfnmat.campaign.acquisition.kinds import choose_kind
 from gfnmat.campaign.acquisition.selection import Policy, select
 from gfnmat.campaign.acquisition.situation import Offer, Situation
@@ -24,7 +25,9 @@ from gfnmat.campaign.features import features_of, identities
 from gfnmat.campaign.fitness import measured
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.history import History
+from gfnmat.campaign.offered import Offered
 from gfnmat.campaign.records import Choice, RoundRecord, Suggestion, Trust
+from gfnmat.campaign.replicates import Replication, next_replicate
 from gfnmat.campaign.reward import Span, SurrogateReward
 from gfnmat.campaign.scores import Scale, build_score
 from gfnmat.config import CampaignConfig
@@ -99,11 +102,13 @@ class Planner:
         say("propose")
         reward = learned.reward if learned else None
         proposal = self.proposer.propose(self.config.proposer.pool, reward, seed, measured(history))
-        pool, open_pairs = self._open(proposal.candidates, history, only_rung, with_known=not picks_at_random)
+        replication = self._replication(history, learned)
+        offered = self._open(proposal.candidates, history, only_rung, replication, with_known=not picks_at_random)
         # a sharp sampler may know nothing but what was measured or is refused; what a list leaves out stays out
-        if not bool(open_pairs.any()) and self.config.proposer.kind != "pool":
+        if not offered.has_news and self.config.proposer.kind != "pool":
             others = RandomProposer(self.space).propose(self.config.proposer.pool, None, seed).candidates
-            pool, open_pairs = self._open(others, history, only_rung, with_known=not picks_at_random)
+            offered = self._open(others, history, only_rung, replication, with_known=not picks_at_random)
+        pool, open_pairs = offered.candidates, offered.open_pairs
         say("select")
         budget = self.config.budget.cost - history.spent
         if not bool(open_pairs.any()):
@@ -111,7 +116,7 @@ class Planner:
         elif learned is not None:
             reserve = self.config.fidelities[-1].cost if only_rung is None else 0.0
             place = self._place(budget, round_number)
-            choices = self._select(learned, pool, open_pairs, history, n, budget, reserve, place, seed, kind.name)
+            choices = self._select(learned, offered, history, n, budget, reserve, place, seed, kind.name)
         elif picks_at_random:
             choices = self._at_random(pool, open_pairs, n, budget, only_rung)
         else:
@@ -176,16 +181,34 @@ class Planner:
         )
         return Learned(surrogate, feasibility, scale, reward, _trust(surrogate, self.goals.problem))
 
+    def _replication(self, history: History, learned: Learned | None) -> Replication:
+        """What may be measured again: where there is noise, as often as the campaign file says."""
+        most = tuple(fidelity.replicates for fidelity in self.config.fidelities)
+        if learned is None or max(most) == 1:
+            return Replication((1,) * len(most))
+        answered = history.answered
+        identity = self._identities_of(history)
+        best = history.best()
+        return Replication.of(
+            most,
+            rung_noise(learned.surrogate, features_of(self._reference[:1]), len(most)),
+            [identity[m.suggestion.choice.key] for m in answered],
+            torch.tensor([m.suggestion.choice.rung for m in answered]),
+            history.values(answered),
+            leader=identity[best[0].suggestion.choice.key] if best else None,
+        )
+
     def _open(
-        self, proposed: Candidates, history: History, only_rung: int | None, with_known: bool
-    ) -> tuple[Candidates, Tensor]:
-        """The pool, and which pairs of its candidates and rungs may be picked, `pool x rungs` booleans."""
+        self, proposed: Candidates, history: History, only_rung: int | None, replication: Replication, with_known: bool
+    ) -> Offered:
+        """The pool, and which pairs of its candidates and rungs may be picked."""
         pool, names = self._pool(proposed, history, with_known)
-        pairs = history.open_pairs(names, self._identities_of(history))
+        identity = self._identities_of(history)
+        pairs = history.open_pairs(names, identity, replication)
         open_pairs = pairs & torch.stack([screen(pool) for screen in self.screens], dim=1)
         if only_rung is not None:
             open_pairs &= torch.arange(open_pairs.shape[1]) == only_rung
-        return pool, open_pairs
+        return Offered(pool, names, open_pairs, history.answered_pairs(names, identity))
 
     def _pool(self, proposed: Candidates, history: History, with_known: bool) -> tuple[Candidates, list[str]]:
         """What the oracles can answer of the proposals and of what was measured, and the identity of each."""
@@ -209,8 +232,7 @@ class Planner:
     def _select(
         self,
         learned: Learned,
-        pool: Candidates,
-        open_pairs: Tensor,
+        offered: Offered,
         history: History,
         n: int,
         budget: float,
@@ -219,6 +241,7 @@ class Planner:
         seed: int,
         kind: str,
     ) -> tuple[Choice, ...]:
+        pool = offered.candidates
         features = features_of(pool)
         identities_known = self._identities_of(history)
         answered = history.answered
@@ -238,12 +261,13 @@ class Planner:
         )
         offer = Offer(
             pool=features,
-            open_pairs=open_pairs,
+            open_pairs=offered.open_pairs,
             costs=tuple(fidelity.cost for fidelity in self.config.fidelities),
             place=place,
             budget=budget,
             reserve=reserve,
             log_feasibility=learned.feasibility.log_probability(features),
+            answered=offered.answered,
         )
         policy = Policy(kind, self.config.acquisition.fidelity, self.config.acquisition.deadline)
         picks = select(situation, offer, policy, n, seed)
@@ -251,11 +275,16 @@ class Planner:
             return ()
         prediction = learned.surrogate.predict(features[[pick.index for pick in picks]])
         properties = self.goals.problem.properties
+        issued = history.issued(identities_known)
         chosen = []
         for pick, mean, sd in zip(picks, prediction.median.tolist(), prediction.sd.tolist(), strict=True):
             means, sds = dict(zip(properties, mean, strict=True)), dict(zip(properties, sd, strict=True))
-            why = explain(pick, kind, self.config.fidelities, means, sds)
-            chosen.append(replace(self._choice(pool[pick.index], pick.rung, why), means=means, sds=sds))
+            earlier = [s.choice for s in issued.get((offered.names[pick.index], pick.rung), ())]
+            why = explain(pick, kind, self.config.fidelities, means, sds, len(earlier))
+            # the same crystal may be proposed in another description: what is measured again is what was measured
+            candidate = Candidates.of_keys([earlier[0].key]) if earlier else pool[pick.index]
+            choice = self._choice(candidate, pick.rung, why)
+            chosen.append(replace(choice, means=means, sds=sds, replicate=next_replicate(earlier)))
         return tuple(chosen)
 
     def _place(self, budget: float, round_number: int) -> float:

@@ -24,6 +24,7 @@ class Choice:
         cost: what the evaluation costs.
         means, sds: predictions at the target fidelity by property; empty where nothing was known yet.
         why: the reason for the choice, for a person.
+        replicate: which measurement of this candidate at this rung it is, from 0.
         space_group: symbol of a crystal's space group; None for a composition.
         structure: a crystal as it is proposed; None for a composition, and for a choice that was read from a store,
             which gives structures when they are asked for.
@@ -38,6 +39,7 @@ class Choice:
     why: str
     space_group: str | None = None
     structure: Structure | None = None
+    replicate: int = 0
 
     @property
     def material(self) -> str:
@@ -62,6 +64,19 @@ class Suggestion:
     round: int
     asked: bool
     attempts: int
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """One of several measurements of the same: of the candidate of a suggestion, at its rung.
+
+    Attributes:
+        of: number of the suggestion, or of any other one of the same pair.
+        number: which measurement of the pair it is, from 0.
+    """
+
+    of: int
+    number: int
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ from typing import Any
 from sqlalchemy import JSON, Boolean, Float, ForeignKey, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+UPGRADES: dict[int, str] = {2: "ALTER TABLE suggestions ADD COLUMN replicate INTEGER NOT NULL DEFAULT 0"}
+"""What makes of a store of one version one of the next, without touching what it holds."""
 
 
 def now() -> str:
@@ -44,7 +46,7 @@ class RoundRow(Base):
 
 
 class SuggestionRow(Base):
-    """A candidate issued for evaluation at a fidelity; its cost is reserved from then on."""
+    """A candidate issued for evaluation at a fidelity, once or again; its cost is reserved from then on."""
 
     __tablename__ = "suggestions"
 
@@ -62,6 +64,7 @@ class SuggestionRow(Base):
     structure: Mapped[dict[str, Any] | None] = mapped_column(JSON, nullable=True)
     asked: Mapped[bool] = mapped_column(Boolean)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
+    replicate: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     issued_at: Mapped[str] = mapped_column(String(40), default=now)
 
 

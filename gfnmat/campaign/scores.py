@@ -111,16 +111,7 @@ class ImprovementScore:
     @cached_property
     def _cells(self) -> tuple[Tensor, Tensor]:
         """Lower and upper corners of the boxes that no measurement dominates, `cells x objectives`, normalised."""
-        from botorch.utils.multi_objective.box_decompositions.non_dominated import FastNondominatedPartitioning
-
-        n_objectives = self.front.shape[1]
-        known = self.scale.normalised(self.front)
-        if n_objectives == 1:
-            lower = known.amax(0, keepdim=True) if len(known) else known.new_full((1, 1), REFERENCE)
-            return lower, torch.full_like(lower, torch.inf)
-        reference = known.new_full((n_objectives,), REFERENCE)
-        lower, upper = FastNondominatedPartitioning(ref_point=reference, Y=known).hypercell_bounds
-        return lower, upper
+        return cells_above(self.scale.normalised(self.front))
 
     @cached_property
     def _normal(self) -> Tensor:
@@ -139,6 +130,22 @@ class ImprovementScore:
         lower, upper = (corner.to(mean) for corner in self._cells)
         gained = fatplus(torch.minimum(utilities, upper) - lower, tau=SMOOTH).prod(-1).sum(-1)
         return gained.mean(0).log()
+
+
+def cells_above(known: Tensor) -> tuple[Tensor, Tensor]:
+    """Lower and upper corners of the boxes above the reference that none of `k x objectives` dominates.
+
+    Each `cells x objectives`, in normalised utilities; k may be 0.
+    """
+    from botorch.utils.multi_objective.box_decompositions.non_dominated import FastNondominatedPartitioning
+
+    n_objectives = known.shape[1]
+    if n_objectives == 1:
+        lower = known.amax(0, keepdim=True) if len(known) else known.new_full((1, 1), REFERENCE)
+        return lower, torch.full_like(lower, torch.inf)
+    reference = known.new_full((n_objectives,), REFERENCE)
+    lower, upper = FastNondominatedPartitioning(ref_point=reference, Y=known).hypercell_bounds
+    return lower, upper
 
 
 def draw_preferences(n_objectives: int, seed: int) -> Tensor:

@@ -8,14 +8,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, Select, create_engine, event, insert, inspect, select, update
+from sqlalchemy import Connection, Engine, Select, create_engine, event, insert, inspect, select, text, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 from sqlalchemy.orm import Session, defer, joinedload
 
-from gfnmat.campaign.records import Answer, Choice, Measurement, RoundRecord, Suggestion, Trust
+from gfnmat.campaign.records import Answer, Choice, Measurement, Replicate, RoundRecord, Suggestion
+from gfnmat.campaign.rows import answer_of, measurement_row, replicate_row, round_record, suggestion, suggestion_row
 from gfnmat.campaign.schema import (
     SCHEMA_VERSION,
+    UPGRADES,
     Base,
     CampaignRow,
     MeasurementRow,
@@ -51,6 +53,8 @@ class SqlStore:
     ) -> tuple[str, Mapping[str, Any]] | None:
         """Name and configuration of the campaign that lives here; None if the first thing kept starts this one.
 
+        A store of an earlier version that `UPGRADES` names is made one of this version.
+
         Raises:
             StoreError: no store, or one of another version; nothing is written.
         """
@@ -64,6 +68,9 @@ class SqlStore:
                 provenance=dict(provenance),
             )
             return None
+        missing = range(kept.schema_version, SCHEMA_VERSION)
+        if missing and all(version in UPGRADES for version in missing):
+            kept = self._upgraded()
         if kept.schema_version != SCHEMA_VERSION:
             raise StoreError(
                 f"{self.url} has schema {kept.schema_version} and this gfnmat reads {SCHEMA_VERSION}; "
@@ -82,6 +89,14 @@ class SqlStore:
                 return session.get(CampaignRow, 1)
         except DatabaseError as error:
             raise StoreError(f"{self.url} is not a store: {error.orig}.") from None
+
+    def _upgraded(self) -> CampaignRow:
+        with self._transaction() as session:
+            kept = session.scalars(select(CampaignRow).with_for_update()).one()
+            for version in range(kept.schema_version, SCHEMA_VERSION):
+                session.execute(text(UPGRADES[version]))
+                kept.schema_version = version + 1
+            return kept
 
     def _start(self) -> None:
         if self._unwritten is None:
@@ -113,7 +128,7 @@ class SqlStore:
     ) -> list[Suggestion]:
         """Gives each choice a number and reserves its cost; with the round's record, in the same transaction.
 
-        A pair of key and fidelity that is issued already (and was not withdrawn) is left out.
+        A replicate of a pair of key and fidelity that is issued already (and was not withdrawn) is left out.
         """
         with self._transaction() as session:
             if record is not None:
@@ -126,18 +141,20 @@ class SqlStore:
                         proposer_state=proposer_state,
                     )
                 )
-            issued = _live_pairs(session)
+            issued = _live(session)
             rows = [
-                _suggestion_row(choice, fidelities[choice.rung], round_number, asked)
+                suggestion_row(choice, fidelities[choice.rung], round_number, asked)
                 for choice in choices
-                if (choice.key, choice.rung) not in issued
+                if (choice.key, choice.rung, choice.replicate) not in issued
             ]
             session.add_all(rows)
             session.flush()
-            return [_suggestion(row) for row in rows]
+            return [suggestion(row) for row in rows]
 
-    def tell(self, answers: Mapping[int, Answer], correct: bool = False) -> int:
+    def tell(self, answers: Mapping[int | Replicate, Answer], correct: bool = False) -> int:
         """Keeps answers by the suggestion's number, all or none; how many were new.
+
+        A replicate that was not issued is issued with its answer.
 
         The same answer again is no change. An answer supersedes one that was withdrawn or that no machine could give,
         and one that it only completes, whose structure stands. One that contradicts is refused, unless it is meant to
@@ -148,19 +165,19 @@ class SqlStore:
         """
         new = 0
         with self._transaction() as session:
-            for number, answer in answers.items():
-                if session.get(SuggestionRow, number) is None:
-                    raise StoreError(f"id {number} was never suggested; nothing was written.")
+            for place, answer in answers.items():
+                number = _number_of(session, place)
                 revisions = session.scalars(_latest_first(number)).all()
                 kept = revisions[0] if revisions else None
-                if kept is not None and (kept.status, kept.values) == (answer.status, dict(answer.values)):
+                if kept is not None and _says_nothing_new(answer, kept):
                     continue
                 if kept is not None and not (correct or _supersedes(answer, kept)):
                     raise AlreadyToldError(
                         f"id {number} has been told already: {kept.status} {kept.values}; the new answer "
-                        f"{answer.status} {dict(answer.values)} contradicts it, and nothing was written."
+                        f"{answer.status} {dict(answer.values)} contradicts it, and nothing was written. Tell it as a "
+                        "correction, or another measurement of the same in a row of its own, numbered by `replicate`."
                     )
-                row = _measurement_row(number, len(revisions), answer)
+                row = measurement_row(number, len(revisions), answer)
                 if kept is not None and answer.structure is None and _completes(answer, kept):
                     row.structure, row.duplicate_of = kept.structure, kept.duplicate_of
                 session.add(row)
@@ -180,7 +197,7 @@ class SqlStore:
             return []
         query = select(SuggestionRow).options(_WITHOUT_PROPOSED).order_by(SuggestionRow.id)
         with self._session() as session:
-            return [_suggestion(row) for row in session.scalars(query)]
+            return [suggestion(row) for row in session.scalars(query)]
 
     def measurements(self) -> list[Measurement]:
         """Everything that came back, in the order of the suggestions; the structures are left in the store."""
@@ -196,7 +213,7 @@ class SqlStore:
         )
         with self._session() as session:
             latest = {row.suggestion_id: row for row in session.scalars(query)}
-            return [Measurement(_suggestion(row.suggestion), _answer(row)) for row in latest.values()]
+            return [Measurement(suggestion(row.suggestion), answer_of(row)) for row in latest.values()]
 
     def structures(self, numbers: Collection[int] | None = None) -> dict[int, Structure]:
         """The structures that came back, by the suggestion's number; of all suggestions, or of some."""
@@ -226,7 +243,7 @@ class SqlStore:
         if self._unwritten is not None:
             return []
         with self._session() as session:
-            return [_round(kept) for kept in session.scalars(select(RoundRow.record).order_by(RoundRow.number))]
+            return [round_record(kept) for kept in session.scalars(select(RoundRow.record).order_by(RoundRow.number))]
 
     def proposer_state(self) -> bytes | None:
         """The proposer as it stood after the last planned round."""
@@ -292,16 +309,34 @@ def _sqlite_file(url: URL) -> Path | None:
     return Path(str(url.database))
 
 
-def _live_pairs(session: Session) -> set[tuple[str, int]]:
-    """Key and rung of everything issued and not withdrawn."""
+def _live(session: Session) -> set[tuple[str, int, int]]:
+    """Key, rung and replicate of everything issued and not withdrawn."""
     latest: dict[int, str] = {}
     rows = session.execute(
         select(MeasurementRow.suggestion_id, MeasurementRow.status).order_by(MeasurementRow.revision)
     )
     for number, status in rows:
         latest[number] = status
-    issued = session.execute(select(SuggestionRow.id, SuggestionRow.key, SuggestionRow.rung))
-    return {(key, rung) for number, key, rung in issued if latest.get(number) != "withdrawn"}
+    row = SuggestionRow
+    issued = session.execute(select(row.id, row.key, row.rung, row.replicate))
+    return {(key, rung, replicate) for number, key, rung, replicate in issued if latest.get(number) != "withdrawn"}
+
+
+def _number_of(session: Session, place: int | Replicate) -> int:
+    """The number of the suggestion that an answer belongs to; a replicate that was not issued is issued here."""
+    number = place.of if isinstance(place, Replicate) else place
+    if (row := session.get(SuggestionRow, number)) is None:
+        raise StoreError(f"id {number} was never suggested; nothing was written.")
+    if not isinstance(place, Replicate) or place.number == row.replicate:
+        return number
+    same = select(SuggestionRow.id).where(SuggestionRow.key == row.key, SuggestionRow.rung == row.rung)
+    issued = same.where(SuggestionRow.replicate == place.number).order_by(SuggestionRow.id.desc())
+    if (found := session.scalars(issued).first()) is not None:
+        return found
+    further = replicate_row(row, place.number, len(session.scalars(select(RoundRow.number)).all()))
+    session.add(further)
+    session.flush()
+    return further.id
 
 
 def _latest_first(number: int) -> Select[MeasurementRow]:
@@ -313,63 +348,14 @@ def _supersedes(answer: Answer, kept: MeasurementRow) -> bool:
 
 
 def _completes(answer: Answer, kept: MeasurementRow) -> bool:
-    """Whether an answer says the same as the one that is kept, and more properties."""
-    return kept.status == answer.status == "done" and kept.values.items() <= dict(answer.values).items()
-
-
-def _round(kept: Mapping[str, Any]) -> RoundRecord:
-    """A round's record; those of earlier versions have no `trust`."""
-    trust = tuple(Trust(**entry) for entry in kept.get("trust", ()))
-    return RoundRecord(**{**kept, "trust": trust})
-
-
-def _suggestion_row(choice: Choice, fidelity: str, round_number: int, asked: bool) -> SuggestionRow:
-    return SuggestionRow(
-        round=round_number,
-        key=choice.key,
-        formula=choice.formula,
-        space_group=choice.space_group,
-        fidelity=fidelity,
-        rung=choice.rung,
-        cost=choice.cost,
-        means=dict(choice.means),
-        sds=dict(choice.sds),
-        why=choice.why,
-        structure=_as_dict(choice.structure),
-        asked=asked,
-        attempts=0,
+    """Whether an answer says the same as the one that is kept, and more properties or standard errors."""
+    return (
+        kept.status == answer.status == "done"
+        and kept.values.items() <= dict(answer.values).items()
+        and kept.errors.items() <= dict(answer.errors).items()
     )
 
 
-def _suggestion(row: SuggestionRow) -> Suggestion:
-    choice = Choice(row.key, row.formula, row.rung, row.cost, row.means, row.sds, row.why, row.space_group)
-    return Suggestion(id=row.id, choice=choice, round=row.round, asked=row.asked, attempts=row.attempts)
-
-
-def _measurement_row(number: int, revision: int, answer: Answer) -> MeasurementRow:
-    return MeasurementRow(
-        suggestion_id=number,
-        revision=revision,
-        status=answer.status,
-        values=dict(answer.values),
-        errors=dict(answer.errors),
-        structure=_as_dict(answer.structure),
-        seconds=answer.seconds,
-        error=answer.error,
-        duplicate_of=answer.duplicate_of,
-    )
-
-
-def _answer(row: MeasurementRow) -> Answer:
-    return Answer(
-        status=row.status,  # type: ignore[arg-type]
-        values=row.values,
-        errors=row.errors,
-        seconds=row.seconds,
-        error=row.error,
-        duplicate_of=row.duplicate_of,
-    )
-
-
-def _as_dict(structure: Structure | None) -> dict[str, Any] | None:
-    return None if structure is None else structure.as_dict()
+def _says_nothing_new(answer: Answer, kept: MeasurementRow) -> bool:
+    same = (kept.status, kept.values) == (answer.status, dict(answer.values))
+    return same and dict(answer.errors).items() <= kept.errors.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gfnmat.campaign.records import Answer, Choice, Measurement, RoundRecord, Suggestion
+from gfnmat.campaign.records import Answer, Choice, Measurement, Replicate, RoundRecord, Suggestion
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -47,11 +47,13 @@ class Store(Protocol):
     ) -> list[Suggestion]:
         """Gives each choice a number and reserves its cost; with the round's record, in the same transaction.
 
-        A pair of key and fidelity that is issued already (and was not withdrawn) is left out.
+        A replicate of a pair of key and fidelity that is issued already (and was not withdrawn) is left out.
         """
 
-    def tell(self, answers: Mapping[int, Answer], correct: bool = False) -> int:
+    def tell(self, answers: Mapping[int | Replicate, Answer], correct: bool = False) -> int:
         """Keeps answers by the suggestion's number, all or none; how many were new.
+
+        A replicate that was not issued is issued with its answer.
 
         The same answer again is no change. An answer supersedes one that was withdrawn or that no machine could give,
         and one that it only completes, whose structure stands. One that contradicts is refused, unless it is meant to

@@ -26,7 +26,8 @@ class Evaluations:
     Attributes:
         paid: what each cost, `n` float64.
         utilities: `n x objectives` float64, the higher the better; they matter where `counts` says so.
-        counts: which are at the target, known in every objective, meet the constraints and are no duplicate, `n`.
+        counts: which are at the target, known in every objective, meet the constraints and are no duplicate or
+            replicate, `n`.
         names: the formula of each.
 
     Raises:
@@ -79,6 +80,9 @@ class Evaluations:
 def judge(measurements: pd.DataFrame, problem: Problem, target: str) -> tuple[pd.DataFrame, Tensor]:
     """Measurements in order, judged by the objectives and constraints of a problem.
 
+    A candidate that the target measured several times counts once, where it was measured first, by the means of all:
+    the best of several noisy answers would be the luckiest.
+
     Args:
         measurements: as `Campaign.measurements` gives them.
         problem: the objectives and constraints.
@@ -87,28 +91,51 @@ def judge(measurements: pd.DataFrame, problem: Problem, target: str) -> tuple[pd
     Returns:
         The measurements with the further columns `paid` (the cost; nothing for what the budget was not charged with),
         `running_cost` (all that was paid up to and with each), `counts` (at the target, all objectives known,
-        constraints met, and no duplicate of an earlier one) and `front` (counts, and no other that counts beats it);
-        and the utilities of those that count, `n x objectives`.
+        constraints met, and no duplicate or replicate of an earlier one) and `front` (counts, and no other that counts
+        beats it); and the utilities of those that count, `n x objectives`.
     """
     frame = measurements.reset_index(drop=True)
     paid = frame["cost"].astype(float).fillna(0.0).where(~frame["status"].isin(FREE), 0.0)
     frame = frame.assign(paid=paid, running_cost=paid.cumsum())
+    at_target = (frame["fidelity"] == target) & (frame["status"] == "done")
+    at_target = _answers(frame, target)
     values = torch.tensor(
-        [[_float(row.get(name)) for name in problem.properties] for row in frame.to_dict("records")],
+        [
+            [_float(row.get(name)) for name in problem.properties]
+            for row in averaged(frame, problem, target).to_dict("records")
+        ],
         dtype=torch.double,
     ).reshape(len(frame), len(problem.properties))
     goals = Goals(problem)
     utilities = goals.utilities(values)
     counts = goals.meets_constraints(values) & utilities.isfinite().all(-1)
-    counts &= torch.tensor(
-        ((frame["fidelity"] == target) & (frame["status"] == "done")).to_numpy(dtype=bool, copy=True)
-    )
+    first = ~frame[at_target].duplicated(_identity(frame)).reindex(frame.index, fill_value=True)
+    counts &= torch.tensor(first.to_numpy(dtype=bool, copy=True))
     if "duplicate_of" in frame:
         counts &= torch.tensor(frame["duplicate_of"].isna().to_numpy(dtype=bool, copy=True))
     front = torch.zeros_like(counts)
     if bool(counts.any()):
         front[counts] = goals.non_dominated(utilities[counts])
     return frame.assign(counts=counts.numpy(), front=front.numpy()), utilities[counts]
+
+
+def averaged(measurements: pd.DataFrame, problem: Problem, target: str) -> pd.DataFrame:
+    """The same rows, in which what the target answered has the means of its candidate's replicates."""
+    answers = measurements[_answers(measurements, target)]
+    columns = [name for name in problem.properties if name in measurements]
+    means = measurements.copy()
+    if columns and len(answers):
+        means.loc[answers.index, columns] = answers.groupby(_identity(measurements))[columns].transform("mean")
+    return means
+
+
+def _answers(measurements: pd.DataFrame, target: str) -> pd.Series:
+    return (measurements["fidelity"] == target) & (measurements["status"] == "done")
+
+
+def _identity(measurements: pd.DataFrame) -> str:
+    """The column that tells candidates apart."""
+    return "key" if "key" in measurements else "formula"
 
 
 def _float(value: object) -> float:

@@ -89,11 +89,15 @@ def _scatter(data: ReportData, x: Objective, y: Objective) -> Chart:
 
 
 def _points(figure: go.Figure, data: ReportData, x: str, y: str) -> None:
-    """Materials at the target: filled where they count, hollow where a constraint is missed, ringed on the front."""
+    """Materials at the target: filled where they count, hollow where a constraint is missed, ringed on the front.
+
+    What was measured several times is one point.
+    """
     for campaign, colour in _coloured(data):
-        frame = campaign.measurements
+        frame = campaign.means
         frame = frame[(frame["fidelity"] == campaign.target) & (frame["status"] == "done")]
         frame = frame.dropna(subset=[x, y])
+        frame = frame.drop_duplicates("key" if "key" in frame else "formula")
         if "duplicate_of" in frame:
             frame = frame[frame["duplicate_of"].isna()]
         for counts, part in ((False, frame[~frame["counts"]]), (True, frame[frame["counts"]])):

@@ -22,7 +22,7 @@ from gfnmat.report.figures import Chart
 from gfnmat.report.labels import label, material, number, quantity, unit, value, words
 from gfnmat.report.report import CampaignData, ReportData
 
-BOOKKEEPING = frozenset({"id", "cost", "round", "seconds", "running_cost", "duplicate_of"})
+BOOKKEEPING = frozenset({"id", "cost", "round", "seconds", "running_cost", "duplicate_of", "replicate"})
 """Columns of numbers that are no properties."""
 
 BEST_SHOWN = 10
@@ -226,6 +226,8 @@ _TITLES = {"id": "no.", "running_cost": "cost so far", "duplicate_of": "same as 
 def _columns(measurements: pd.DataFrame) -> list[tuple[str, str]]:
     """(column, title) of the table of all measurements; a column that holds nothing is left out."""
     hidden = {"paid", "counts", "front", "key"}
+    if "replicate" in measurements and not measurements["replicate"].any():
+        hidden.add("replicate")
     return [
         (name, _TITLES.get(name, label(name) if unit(name) else words(name)))
         for name in (str(column) for column in measurements.columns)

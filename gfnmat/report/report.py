@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from gfnmat.config import CampaignConfig
-from gfnmat.metrics.evaluations import judge
+from gfnmat.metrics.evaluations import averaged, judge
 from gfnmat.problem import Problem
 from gfnmat.report.labels import structure_name
 from gfnmat.report.yardstick import Yardstick
@@ -32,8 +32,9 @@ class CampaignData:
         label: its name, distinct within the report.
         measurements: in order, with the further columns `paid` (the cost, but nothing for what was withdrawn),
             `running_cost` (all that was paid up to and with this one), `counts` (at the target fidelity, all
-            objectives known, constraints met, and no duplicate of an earlier one) and `front` (counts, and no other
-            that counts beats it).
+            objectives known, constraints met, and no duplicate or replicate of an earlier one) and `front` (counts,
+            and no other that counts beats it).
+        means: the same rows, with the means of what the target measured several times.
         utilities: `n x objectives`, of the measurements that count, the higher the better.
         rounds: one row a round.
         trust: one row a round, property and fidelity, see `Campaign.trust`.
@@ -45,6 +46,7 @@ class CampaignData:
     label: str
     config: CampaignConfig
     measurements: pd.DataFrame
+    means: pd.DataFrame
     utilities: Tensor
     rounds: pd.DataFrame
     trust: pd.DataFrame
@@ -64,13 +66,13 @@ class CampaignData:
 
     @property
     def counting(self) -> pd.DataFrame:
-        """The measurements that count."""
-        return self.measurements[self.measurements["counts"]]
+        """The measurements that count, with the means of what was measured several times."""
+        return self.means[self.means["counts"]]
 
     @property
     def front(self) -> pd.DataFrame:
         """The Pareto set; with one objective the best material."""
-        return self.measurements[self.measurements["front"]]
+        return self.means[self.means["front"]]
 
     def within(self, cost: float) -> Tensor:
         """The utilities of what counts and was measured before more than `cost` was spent."""
@@ -134,6 +136,7 @@ def _campaign(campaign: Campaign, label: str, problem: Problem) -> CampaignData:
         label=label,
         config=campaign.config,
         measurements=measurements,
+        means=averaged(measurements, problem, campaign.problem.target.name),
         utilities=utilities,
         rounds=campaign.rounds(),
         trust=campaign.trust(),

@@ -34,14 +34,15 @@ class Agreement:
         """From everything measured.
 
         Args:
-            candidates: identity of what was measured, `n`.
+            candidates: identity of what was measured, `n`; of replicates the mean counts.
             rungs: at which rung, `n`.
             values: `n x properties`; NaN where a measurement does not answer.
             n_rungs: rungs of the ladder.
         """
-        tables: list[dict[str, Tensor]] = [{} for _ in range(n_rungs)]
+        answers: list[dict[str, list[Tensor]]] = [{} for _ in range(n_rungs)]
         for name, rung, row in zip(candidates, rungs.tolist(), values, strict=True):
-            tables[rung][name] = row
+            answers[rung].setdefault(name, []).append(row)
+        tables = [{name: torch.stack(rows).nanmean(0) for name, rows in table.items()} for table in answers]
         target = tables[-1]
         shared, trust = [], []
         for table in tables[:-1]:

@@ -16,7 +16,12 @@ GAINS = {
 
 
 def explain(
-    pick: Pick, kind: str, fidelities: Sequence[Fidelity], means: Mapping[str, float], sds: Mapping[str, float]
+    pick: Pick,
+    kind: str,
+    fidelities: Sequence[Fidelity],
+    means: Mapping[str, float],
+    sds: Mapping[str, float],
+    measured: int = 0,
 ) -> str:
     """Predictions at the target, what measuring gains, and what it costs.
 
@@ -25,9 +30,13 @@ def explain(
         kind: of the acquisition, a key of `GAINS`.
         fidelities: the ladder.
         means, sds: predictions at the target, by property.
+        measured: how often the pair was measured before.
     """
     rung, target = fidelities[pick.rung], fidelities[-1]
     predicted = ", ".join(f"{name} {means[name]:.4g} +- {sds[name]:.2g}" for name in means)
+    if measured:
+        times = "once" if measured == 1 else f"{measured} times"
+        predicted = f"measured {times} by {rung.name}, and again because of its noise; {predicted}"
     if pick.compares:
         return f"{predicted}; to learn how far {rung.name} agrees with {target.name}, asked too; cost {rung.cost:g}"
     gain = f"{GAINS[kind]} {math.exp(pick.log_value):.3g}"

@@ -1,7 +1,8 @@
 """Noisy expected improvement at the target, by cost.
 
 The worth of a candidate is its noisy expected (hypervolume) improvement at the target fidelity (Ament et al.,
-arXiv:2310.20708), with what is awaited. A lower rung keeps a share of it at a lower price; see `confirmation`.
+arXiv:2310.20708), with what is awaited. A lower rung keeps a share of it at a lower price; see `confirmation`. For what
+the target would measure again see `repetition`.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import torch
 from torch import Tensor
 
 from gfnmat.campaign.acquisition.confirmation import detour
-from gfnmat.campaign.acquisition.information import Information
+from gfnmat.campaign.acquisition.information import Information, rung_noise
 from gfnmat.campaign.acquisition.pick import Scores
 from gfnmat.campaign.acquisition.quiet import quiet
+from gfnmat.campaign.acquisition.repetition import gain_of_repeating
 from gfnmat.campaign.acquisition.situation import Offer, Situation
 from gfnmat.campaign.scores import REFERENCE
 
@@ -28,6 +30,7 @@ N_OUTCOMES = 256  # draws of a candidate's properties, for its chance to improve
 WORKED_OUT = 1024  # candidates of a pool whose improvement is worked out: those with the greatest chance of any
 AFTER = 1e4  # subtracted from the worth of the others
 AT_ONCE = 512  # candidates scored in one batch
+LEAST_GAIN = 1e-12  # of measuring again, on the scale of the utilities
 
 
 class Improvement:
@@ -55,7 +58,7 @@ class Improvement:
         worth = self._log_chance[rows] - AFTER
         close = self._is_close[rows]
         worth[close] = self._log_improvement(self._alone, rows[close])
-        return worth
+        return self._with_repeats(worth, rows)
 
     @cached_property
     def _log_chance(self) -> Tensor:
@@ -78,7 +81,7 @@ class Improvement:
         """What speaks for the pairs of these rows, of which so much is known, once others, (row, rung), are taken."""
         picked = self.offer.pool[[row for row, _ in taken]]
         acquisition = self._acquisition(torch.cat([self.situation.pending, picked])) if taken else self._alone
-        log_improvement = self._log_improvement(acquisition, rows)
+        log_improvement = self._with_repeats(self._log_improvement(acquisition, rows), rows)
         advantage = self._advantage(information)
         costs = self.offer.prices
         share = torch.ones_like(information.correlation[..., 0])
@@ -94,6 +97,29 @@ class Improvement:
         with torch.no_grad(), quiet():
             improvement = torch.cat([acquisition(part) for part in inputs.split(AT_ONCE)])
         return improvement + self.offer.log_answered(rows)
+
+    def _with_repeats(self, log_improvement: Tensor, rows: Tensor) -> Tensor:
+        """The improvement of these rows, `n`; of those that the target would measure again what that gains."""
+        return torch.where(
+            self._log_gain_of_repeating[rows].isnan(), log_improvement, self._log_gain_of_repeating[rows]
+        )
+
+    @cached_property
+    def _log_gain_of_repeating(self) -> Tensor:
+        """`pool`; NaN for what the target would not measure again."""
+        offer, surrogate = self.offer, self.situation.surrogate
+        gains = torch.full((len(offer.pool),), torch.nan, dtype=torch.float64, device=offer.pool.device)
+        again = offer.repeats[:, -1]
+        if offer.answered is None or not bool(again.any()):
+            return gains
+        known = offer.answered[:, -1].to(gains.device)
+        prediction = surrogate.predict(offer.pool[known])
+        noise = rung_noise(surrogate, offer.pool[:1], self.situation.n_rungs)[-1]
+        sd = (prediction.sd.square() - noise).clamp(min=0).sqrt()
+        indices = again.to(gains.device)[known].nonzero()[:, 0]
+        gain = gain_of_repeating(prediction.mean, sd, noise, indices, self._goals, self.situation.scale, self.seed)
+        gains[again] = gain.clamp(min=LEAST_GAIN).log()
+        return gains
 
     def _advantage(self, information: Information) -> Tensor:
         """By how many deviations a normal value with the same chance to improve would be better than the best, `n`."""

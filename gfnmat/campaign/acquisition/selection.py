@@ -72,6 +72,7 @@ def select(situation: Situation, offer: Offer, policy: Policy, n: int, seed: int
         return policy.deadline is not None and perf_counter() - start > policy.deadline
 
     open_pairs = offer.open_pairs.to(offer.pool.device, copy=True)
+    repeats = offer.repeats.to(open_pairs.device)
     if policy.fidelity == "target":
         open_pairs[:, :-1] = False
     generator = torch.Generator().manual_seed(seed)
@@ -105,7 +106,7 @@ def select(situation: Situation, offer: Offer, policy: Policy, n: int, seed: int
         )
         budget -= offer.costs[rung]
         if rung == len(offer.costs) - 1:
-            beside = _to_compare(situation, offer, open_pairs[index], picks)[: n - len(picks)]
+            beside = _to_compare(situation, offer, open_pairs[index] & ~repeats[index], picks)[: n - len(picks)]
             beside = beside if sum(offer.costs[lower] for lower in beside) <= budget else []
             picks += [replace(picks[-1], rung=lower, price=offer.costs[lower], compares=True) for lower in beside]
             budget -= sum(offer.costs[lower] for lower in beside)

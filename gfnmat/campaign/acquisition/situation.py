@@ -55,6 +55,7 @@ class Offer:
         log_feasibility: log-probability that the target oracle answers each candidate, `pool`; None if it surely does.
         place: what a place in the batch is worth. Where rounds are limited that is what is left of the budget for each
             evaluation that they still allow: what costs less leaves the rest of it unspent at the end.
+        answered: which pairs were measured already, `pool x rungs` booleans; None where none of them is open.
     """
 
     pool: Tensor
@@ -64,6 +65,12 @@ class Offer:
     reserve: float = 0.0
     log_feasibility: Tensor | None = None
     place: float = 0.0
+    answered: Tensor | None = None
+
+    @property
+    def repeats(self) -> Tensor:
+        """Which pairs would be measured again, `pool x rungs` booleans."""
+        return torch.zeros_like(self.open_pairs) if self.answered is None else self.open_pairs & self.answered
 
     @property
     def prices(self) -> tuple[float, ...]:

@@ -158,7 +158,7 @@ def test_machine_failures_are_retried_and_then_given_up(open_campaign: Opener, c
 def test_ask_and_tell(open_campaign: Opener) -> None:
     campaign = open_campaign()
     first = campaign.ask(4, fidelity="real")
-    assert list(first.columns[:4]) == ["id", "formula", "fidelity", "cost"]
+    assert list(first.columns[:5]) == ["id", "formula", "fidelity", "replicate", "cost"]
     assert len(first) == 4
     assert set(first.fidelity) == {"real"}
     assert first.bulk_modulus_mean.isna().all()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from gfnmat.campaign.records import Answer, Choice, RoundRecord, Trust
+from gfnmat.campaign.records import Answer, Choice, Replicate, RoundRecord, Trust
 from gfnmat.campaign.sql_store import SqlStore
 from gfnmat.campaign.store import Store, StoreError
 
@@ -158,6 +158,52 @@ class StoreContract:
         store.tell({issued.id: Answer("withdrawn")})
         assert len(store.issue([choice()], LADDER, None, None, 0, asked=True)) == 1
 
+    def test_each_replicate_of_a_pair_is_issued_once(self, store: Store, again: Callable[[], Store]) -> None:
+        store.issue([choice()], LADDER, None, None, 0, asked=True)
+        second = replace(choice(), replicate=1)
+        (issued,) = store.issue([second], LADDER, None, None, 0, asked=False)
+        assert issued.choice == second
+        assert again().issue([choice(), second], LADDER, None, None, 0, asked=False) == []
+        store.tell({issued.id: Answer("withdrawn")})
+        assert [s.choice for s in again().issue([choice(), second], LADDER, None, None, 0, asked=False)] == [second]
+
+    def test_a_replicate_that_was_not_issued_is_issued_with_its_answer(
+        self, store: Store, again: Callable[[], Store]
+    ) -> None:
+        (issued,) = store.issue([choice()], LADDER, None, None, 0, asked=False)
+        first, other = Answer("done", {"density": 3.58}), Answer("done", {"density": 3.2}, {"density": 0.1})
+        assert store.tell({issued.id: first, Replicate(issued.id, 1): other}) == 2
+        kept = again().measurements()
+        assert [m.answer for m in kept] == [first, other]
+        assert [m.suggestion.choice.replicate for m in kept] == [0, 1]
+        assert kept[1].suggestion.choice.cost == issued.choice.cost
+        assert kept[1].suggestion.asked
+        assert store.tell({Replicate(issued.id, 1): other, Replicate(kept[1].suggestion.id, 0): first}) == 0
+        assert len(store.suggestions()) == 2
+
+    def test_a_correction_of_a_replicate_is_no_other_replicate(self, store: Store) -> None:
+        (issued,) = store.issue([choice()], LADDER, None, None, 0, asked=True)
+        told = {issued.id: Answer("done", {"density": 3.5}), Replicate(issued.id, 1): Answer("done", {"density": 9.0})}
+        store.tell(told)
+        contradicting = {Replicate(issued.id, 1): Answer("done", {"density": 3.6})}
+        with pytest.raises(StoreError, match="contradicts it, and nothing was written"):
+            store.tell({**contradicting, Replicate(issued.id, 2): Answer("done", {"density": 3.7})})
+        assert len(store.suggestions()) == 2
+        assert store.tell(contradicting, correct=True) == 1
+        assert [m.answer.values["density"] for m in store.measurements()] == [3.5, 3.6]
+
+    def test_a_replicate_of_what_was_never_suggested_is_refused(self, store: Store) -> None:
+        store.issue([choice()], LADDER, None, None, 0, asked=True)
+        with pytest.raises(StoreError, match="never suggested"):
+            store.tell({Replicate(12345, 1): Answer("done", {"density": 1.0})})
+
+    def test_standard_errors_complete_an_answer(self, store: Store) -> None:
+        (issued,) = store.issue([choice()], LADDER, None, None, 0, asked=True)
+        store.tell({issued.id: Answer("done", {"density": 3.58})})
+        assert store.tell({issued.id: Answer("done", {"density": 3.58}, {"density": 0.1})}) == 1
+        assert store.tell({issued.id: Answer("done", {"density": 3.58})}) == 0
+        assert store.measurements()[0].answer.errors == {"density": 0.1}
+
     def test_two_that_start_at_once_share_one_store(self, store: Store, again: Callable[[], Store]) -> None:
         other = again()  # opened before anything was kept
         record = RoundRecord(round=0, seconds=0, pool=1, distinct=1)
@@ -226,8 +272,25 @@ class TestSqlite(StoreContract):
         with closing(sqlite3.connect(tmp_path / "folder" / "campaign.db")) as connection:
             connection.execute(f"UPDATE campaign SET schema_version = {version}")
             connection.commit()
-        with pytest.raises(StoreError, match=f"has schema {version} and this gfnmat reads 2"):
+        with pytest.raises(StoreError, match=f"has schema {version} and this gfnmat reads 3"):
             SqlStore(f"sqlite:///{tmp_path / 'folder' / 'campaign.db'}").open("mine", IDENTITY, {})
+
+    def test_a_store_without_replicates_becomes_one_with_them(
+        self, store: Store, again: Callable[[], Store], tmp_path: Path
+    ) -> None:
+        import sqlite3
+
+        (issued,) = store.issue([choice()], LADDER, None, None, 0, asked=True)
+        answer = Answer("done", {"density": 3.58})
+        store.tell({issued.id: answer})
+        with closing(sqlite3.connect(tmp_path / "folder" / "campaign.db")) as connection:
+            connection.execute("ALTER TABLE suggestions DROP COLUMN replicate")
+            connection.execute("UPDATE campaign SET schema_version = 2")
+            connection.commit()
+        opened = again()
+        assert [(m.suggestion, m.answer) for m in opened.measurements()] == [(issued, answer)]
+        assert opened.tell({Replicate(issued.id, 1): answer}) == 1
+        assert [s.choice.replicate for s in again().suggestions()] == [0, 1]
 
     def test_a_password_is_never_shown(self) -> None:
         with pytest.raises(StoreError) as refused:
