@@ -10,7 +10,7 @@ from gfnmat.campaign.acquisition.agreement import LEAST_SHARED
 
 
 def first_design(
-    open_pairs: Tensor, answers: Tensor, costs: Sequence[float], n: int, budget: float, in_one_round: bool
+    open_pairs: Tensor, answers: Tensor, costs: Sequence[float], n: int, budget: float, below: bool, at_target: bool
 ) -> list[tuple[int, int]]:
     """Pairs of candidate and rung, (row, rung): the lower rungs first, and then the target on what they answered.
 
@@ -25,25 +25,27 @@ def first_design(
         costs: of each rung.
         n: size of a batch.
         budget: what is left.
-        in_one_round: there is no later round for the target, so that it is asked at once.
+        below: whether the lower rungs are asked, which they are once.
+        at_target: whether the target is asked; it is where nothing can be asked below.
     """
     target = len(costs) - 1
     if not target:
         n_target = max(1, min(-(-n // 2), int(budget / 2 // costs[0])))
         return _affordable(_rows(open_pairs, 0, answers)[:n_target], 0, costs[0], budget)
-    n_target = min(n, max(LEAST_SHARED, n // 4))
     n_below = -(-n // 2)
-    whole = n_target * costs[-1] + n_below * sum(cost * 2 ** (target - 1 - rung) for rung, cost in enumerate(costs[:-1]))
+    n_target = min(n_below, max(LEAST_SHARED, n // 4))
+    whole = n_target * costs[-1] + n_below * sum(
+        cost * 2 ** (target - 1 - rung) for rung, cost in enumerate(costs[:-1])
+    )
     part = min(1.0, budget / 2 / whole)
     pairs: list[tuple[int, int]] = []
-    begun = bool((answers > 0).any())
-    if not begun:
+    if below:
         for rung in range(target):
             n_rung = max(1, int(part * n_below)) * 2 ** (target - 1 - rung)
             found = _affordable(_rows(open_pairs, rung, answers)[:n_rung], rung, costs[rung], budget)
             budget -= len(found) * costs[rung]
             pairs += found
-    if begun or in_one_round or not pairs:
+    if at_target or not pairs:
         n_target = max(1, int(part * n_target))
         pairs += _affordable(_rows(open_pairs, target, answers)[:n_target], target, costs[-1], budget)
     return pairs

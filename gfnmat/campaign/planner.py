@@ -22,6 +22,7 @@ from gfnmat.campaign.acquisition.selection import Policy, select
 from gfnmat.campaign.acquisition.situation import Offer, Situation
 from gfnmat.campaign.feasibility import Feasibility
 from gfnmat.campaign.features import features_of, identities
+from gfnmat.campaign.first_design import first_design
 from gfnmat.campaign.fitness import measured
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.history import History
@@ -120,7 +121,7 @@ class Planner:
         elif picks_at_random:
             choices = self._at_random(pool, open_pairs, n, budget, only_rung)
         else:
-            choices = self._first_design(pool, open_pairs, n, budget, only_rung)
+            choices = self._first_design(offered, history, n, budget, only_rung, round_number)
         diagnosis = proposal.diagnosis
         record = RoundRecord(
             round=round_number,
@@ -320,28 +321,16 @@ class Planner:
         return self._choices(pool, [(row, rung) for row in rows], "chosen without a surrogate, as proposed")
 
     def _first_design(
-        self, pool: Candidates, open_pairs: Tensor, n: int, budget: float, only_rung: int | None
+        self, offered: Offered, history: History, n: int, budget: float, only_rung: int | None, round_number: int
     ) -> tuple[Choice, ...]:
-        """Random candidates, half of n at the target; each rung below takes these and as many more again.
-
-        Fewer where that would take more than half of what is left of the budget, but one at least.
-
-        The shared candidates teach how the rungs relate. Without a measurement at the target nothing can be
-        compared, so this is what is issued until there is one.
-        """
-        n_rungs = len(self.config.fidelities)
-        pairs: list[tuple[int, int]] = []
-        costs = [fidelity.cost * 2 ** (n_rungs - 1 - rung) for rung, fidelity in enumerate(self.config.fidelities)]
-        at_target = max(1, min(-(-n // 2), int(budget / 2 // sum(costs))))
-        for rung in reversed(range(n_rungs)) if only_rung is None else [only_rung]:
-            wanted = n if only_rung is not None else at_target * 2 ** (n_rungs - 1 - rung)
-            rows = open_pairs[:, rung].nonzero().squeeze(-1).tolist()
-            for row in rows[:wanted]:
-                if self.config.fidelities[rung].cost <= budget + 1e-9:
-                    pairs.append((row, rung))
-                    budget -= self.config.fidelities[rung].cost
-        cheapest_first = sorted(pairs, key=lambda pair: (pair[1], pair[0]))
-        return self._choices(pool, cheapest_first, "first design: random candidates, shared by the rungs")
+        costs = [fidelity.cost for fidelity in self.config.fidelities]
+        if only_rung is not None:
+            return self._at_random(offered.candidates, offered.open_pairs, n, budget, only_rung)
+        begun = any(suggestion.choice.rung < len(costs) - 1 for suggestion in history.suggestions)
+        is_last = self.config.budget.rounds is not None and round_number + 1 >= self.config.budget.rounds
+        answers = offered.answered[:, :-1].sum(1)
+        pairs = first_design(offered.open_pairs, answers, costs, n, budget, not begun, begun or is_last)
+        return self._choices(offered.candidates, pairs, "first design: random candidates, shared by the rungs")
 
 
 @dataclass(frozen=True)
