@@ -104,7 +104,8 @@ class History:
         """Which (candidate, rung) pairs have an answer, `pool x rungs` booleans; arguments as of `open_pairs`."""
         told = {(identity[m.suggestion.choice.key], m.suggestion.choice.rung) for m in self.answered}
         rungs = range(len(self.goals.problem.fidelities))
-        return torch.tensor([[(name, rung) in told for rung in rungs] for name in pool], dtype=torch.bool)
+        table = [[(name, rung) in told for rung in rungs] for name in pool]
+        return torch.tensor(table, dtype=torch.bool).reshape(len(pool), len(rungs))
 
     def open_pairs(self, pool: Sequence[str], identity: Mapping[str, str], replication: Replication) -> Tensor:
         """Which (candidate, rung) pairs may be issued, `pool x rungs` booleans.

@@ -10,9 +10,9 @@ from gfnmat.space.design_space import DesignSpace
 class RandomProposer:
     """Random sentences of the grammar, as an untrained policy writes them: every word that may come next is as likely.
 
-    That is not uniform over the members of a space: those that few others begin like are drawn more often. Uniform draws
-    of compositions are possible, by counting each formula with every choice of oxidation states and rejecting by the
-    number of choices, but took 2 to 25 times as long (52 elements, up to five kinds; with many oxidation states an
+    That is not uniform over the members of a space: those that few others begin like are drawn more often. Uniform
+    draws of compositions are possible, by counting each formula with every choice of oxidation states and rejecting by
+    the number of choices, but took 2 to 25 times as long (52 elements, up to five kinds; with many oxidation states an
     element 8 % are kept).
 
     Args:

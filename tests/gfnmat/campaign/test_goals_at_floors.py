@@ -16,10 +16,10 @@ from gfnmat.campaign.scores import ImprovementScore, OptimisticScore, Scale, dra
 from gfnmat.problem import Budget, Constraint, Fidelity, Objective, Problem
 from surrogates import Prediction
 
-MINIMIZED = Objective(property="band_gap", goal="minimize")
-MAXIMIZED = Objective(property="band_gap", goal="maximize")
-METALLIC = Objective(property="band_gap", goal="target", window=(0.0, 0.5))
-SEMICONDUCTING = Objective(property="band_gap", goal="target", window=(0.5, 1.5))
+MINIMIZED = Objective(property="gap", goal="minimize")
+MAXIMIZED = Objective(property="gap", goal="maximize")
+METALLIC = Objective(property="gap", goal="target", window=(0.0, 0.5))
+SEMICONDUCTING = Objective(property="gap", goal="target", window=(0.5, 1.5))
 GOALS = [MINIMIZED, MAXIMIZED, METALLIC, SEMICONDUCTING]
 LATENT = [(-3.0, 0.4), (-0.5, 1.0), (0.1, 0.3), (0.7, 0.6), (2.0, 1.0)]  # means and deviations, eV
 UNIT = Scale(torch.zeros(1).double(), torch.ones(1).double())
@@ -58,17 +58,17 @@ def test_only_a_property_with_a_floor_is_clipped() -> None:
     both = (MINIMIZED, Objective(property="formation_energy", goal="minimize"))
     problem = Problem(objectives=both, fidelities=fidelities, budget=Budget(cost=10))
     g = Goals(problem).above(torch.tensor([0.0, -math.inf]))
-    assert g.floors == {"band_gap": 0.0}
+    assert g.floors == {"gap": 0.0}
     assert g.utilities(torch.tensor([[-2.0, -2.0]])).tolist() == [[0.0, 2.0]]
 
 
 BOUNDS = [
-    Constraint(property="band_gap", min=0.0),
-    Constraint(property="band_gap", max=0.0),
-    Constraint(property="band_gap", min=0.0, max=0.5),
-    Constraint(property="band_gap", min=0.4, max=1.0),
-    Constraint(property="band_gap", max=-1.0),
-    Constraint(property="band_gap", min=-1.0),
+    Constraint(property="gap", min=0.0),
+    Constraint(property="gap", max=0.0),
+    Constraint(property="gap", min=0.0, max=0.5),
+    Constraint(property="gap", min=0.4, max=1.0),
+    Constraint(property="gap", max=-1.0),
+    Constraint(property="gap", min=-1.0),
 ]
 
 
@@ -135,7 +135,7 @@ class Fixed:
 
 
 def test_a_metal_is_rewarded_where_metals_are_wanted() -> None:
-    g = goals(METALLIC, Constraint(property="band_gap", min=0.0))
+    g = goals(METALLIC, Constraint(property="gap", min=0.0))
     reward = SurrogateReward(
         surrogate=Fixed(),  # type: ignore[arg-type]
         features=features_of,

@@ -115,7 +115,7 @@ def test_a_campaign_never_asks_for_one_crystal_twice_at_a_fidelity(kind: str, tm
         "fidelities": [{"name": "hint", "cost": 0.1, **python}, {"name": "real", "cost": 1, **python}],
         "proposer": {"kind": kind, "pool": 60, "trajectories": 128},
         "acquisition": {"batch_size": 12, **({"kind": "random"} if kind == "random" else {})},
-        "budget": {"cost": 30, "rounds": 2},
+        "budget": {"cost": 30, "rounds": 3},
     }
     campaign = Campaign.open(content, store=f"sqlite:///{tmp_path / 'campaign.db'}")
     campaign.run()
