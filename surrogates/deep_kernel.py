@@ -49,13 +49,14 @@ class LearnedCoordinates:
         shown = torch.bincount(rungs, minlength=n_rungs) >= _LEAST
         unseen = _unseen(features, rungs, shown)
         seen = ~unseen & shown[rungs]
-        if int(seen.sum()) < min(_LEAST, (1 - _UNSEEN) * _LEAST):
+        if int(seen.sum()) < (1 - _UNSEEN) * _LEAST - 1:
             return None
+        features, rungs, values = features[seen], rungs[seen], values[seen]
         floors = find_floors(torch.cat([features, rungs.to(features).unsqueeze(-1)], dim=-1), values, n_rungs)
         scales = RungScales.guess(values, rungs, n_rungs)
+        present, outputs = rungs.unique(return_inverse=True)
         standardised = (values - scales.centre[rungs]) / scales.spread[rungs]
-        present, outputs = rungs[seen].unique(return_inverse=True)
-        examples = Examples(features[seen], outputs, standardised[seen], (values <= floors[rungs])[seen])
+        examples = Examples(features, outputs, standardised, values <= floors[rungs])
         return cls(FeatureNetwork.train(examples, len(present)), unseen)
 
 

@@ -7,6 +7,7 @@ layer of all of them.
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -16,8 +17,9 @@ from surrogates.threads import one_thread
 
 _MEMBERS, _WIDTHS = 4, (256, 128, 32)
 # Of AdamW, with one cycle of the learning rate (L. N. Smith and N. Topin, 2019).
-_STEPS, _BATCH, _RATE, _DECAY = 1000, 512, 1e-2, 0.1
-_WARM_UP = 0.1
+_STEPS, _RATE, _DECAY, _WARM_UP = 1000, 1e-2, 0.1, 0.1
+# Of few examples a batch is a part, so that a pass is still some steps and all passes take a time that grows with n.
+_BATCH, _LEAST_BATCHES = 512, 8
 # Candidates worked on at a time.
 _BLOCK = 4096
 
@@ -76,7 +78,7 @@ class FeatureNetwork:
         sizes = (single.inputs.shape[1], *_WIDTHS, n_outputs)
         weights = [
             torch.randn(_MEMBERS, before, after, generator=generator) * math.sqrt(2 / before)
-            for before, after in zip(sizes[:-1], sizes[1:], strict=True)
+            for before, after in pairwise(sizes)
         ]
         weights = [weight.to(device).requires_grad_() for weight in weights]
         biases = [torch.zeros(_MEMBERS, 1, size, device=device, requires_grad=True) for size in sizes[1:]]
@@ -84,14 +86,16 @@ class FeatureNetwork:
         optimiser = torch.optim.AdamW(
             [{"params": weights, "weight_decay": _DECAY}, {"params": biases, "weight_decay": 0.0}], lr=_RATE
         )
-        passes = max(1, round(_STEPS / math.ceil(n / _BATCH)))
+        size = min(_BATCH, math.ceil(n / _LEAST_BATCHES))
+        batches = math.ceil(n / size)
+        passes = max(1, round(_STEPS / batches))
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, _RATE, total_steps=passes * math.ceil(n / _BATCH), pct_start=_WARM_UP
+            optimiser, _RATE, total_steps=passes * batches, pct_start=_WARM_UP
         )
         with one_thread(), torch.enable_grad():
             for _ in range(passes):
                 order = torch.stack([torch.randperm(n, generator=generator) for _ in range(_MEMBERS)])
-                for rows in order.to(device).split(_BATCH, dim=1):
+                for rows in order.to(device).split(size, dim=1):
                     optimiser.zero_grad()
                     network._error(single[rows]).backward()
                     optimiser.step()

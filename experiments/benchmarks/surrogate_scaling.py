@@ -2,7 +2,7 @@
 
     python experiments/benchmarks/surrogate_scaling.py TABLE [--column COLUMN] [--sizes 2000 5000] [--seeds 100-102]
 
-TABLE has a column formula, and COLUMN (formation_energy_per_atom). For each size: mean absolute error, CRPS, coverage of
+TABLE has columns formula and COLUMN (formation_energy_per_atom). For each size: mean absolute error, CRPS, coverage of
 the 90 % intervals on `--others` other formulas; the same of the measurements left out one by one, as a campaign reports
 them; seconds for fitting and predicting, and the most memory that the process had until then. `exact` is given 2,000 of
 the labels at most.
