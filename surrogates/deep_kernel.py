@@ -21,7 +21,8 @@ from surrogates.rungs import RungScales
 
 # The part of the candidates that the network is not shown, as far as hyperparameters are fitted to so many.
 _UNSEEN = 0.2
-# The network is not shown a rung with fewer measurements, nor anything if fewer are left.
+# The network is not shown a rung with fewer measurements, and there is none where it would be shown less than four
+# fifths of so many.
 _LEAST = 100
 
 
@@ -49,7 +50,7 @@ class LearnedCoordinates:
         shown = torch.bincount(rungs, minlength=n_rungs) >= _LEAST
         unseen = _unseen(features, rungs, shown)
         seen = ~unseen & shown[rungs]
-        if int(seen.sum()) < (1 - _UNSEEN) * _LEAST - 1:
+        if int(seen.sum()) < (1 - _UNSEEN) * _LEAST:
             return None
         features, rungs, values = features[seen], rungs[seen], values[seen]
         floors = find_floors(torch.cat([features, rungs.to(features).unsqueeze(-1)], dim=-1), values, n_rungs)

@@ -145,8 +145,7 @@ class MultiFidelityGP:
         coordinates = torch.cat([standardised @ self._projection.axes, *learned], dim=-1)
         target = self.n_fidelities - 1
         rungs = torch.as_tensor(target if fidelity is None else fidelity, device=coordinates.device)
-        if rungs.numel() and (int(rungs.min()) < 0 or int(rungs.max()) > target):
-            raise ValueError(f"fidelities must be rungs 0 to {target}; got {rungs.unique().tolist()}")
+        self._check_rungs(rungs)
         return torch.cat([coordinates, rungs.to(coordinates).expand(len(coordinates)).unsqueeze(-1)], dim=-1)
 
     def leave_one_out(self) -> tuple[LeaveOneOut, ...]:
@@ -229,7 +228,13 @@ class MultiFidelityGP:
             )
         if self._reference is not None and features.shape[1] != self._reference.shape[1]:
             raise ValueError(f"the reference has {self._reference.shape[1]} features, not {features.shape[1]}")
+        self._check_rungs(rungs)
         if not features.isfinite().all():
             raise ValueError("features must be finite")
         if values.isinf().any():
             raise ValueError("values must be finite, or NaN where a measurement does not answer the property")
+
+    def _check_rungs(self, rungs: Tensor) -> None:
+        target = self.n_fidelities - 1
+        if rungs.numel() and (int(rungs.min()) < 0 or int(rungs.max()) > target):
+            raise ValueError(f"fidelities must be rungs 0 to {target}; got {rungs.unique().tolist()}")
