@@ -60,6 +60,14 @@ class LearnedCoordinates:
         examples = Examples(features, outputs, standardised, values <= floors[rungs])
         return cls(FeatureNetwork.train(examples, len(present)), unseen)
 
+    def inducing(self, rungs: Tensor) -> Tensor:
+        """Which of `N` measurements, at their rungs, may be inducing points: `N` booleans.
+
+        They are those of which the network was shown something, so that the others are left out as if they were new;
+        at a rung that has none such, all.
+        """
+        return ~self.unseen | ~torch.isin(rungs, rungs[~self.unseen])
+
 
 def _unseen(features: Tensor, rungs: Tensor, shown: Tensor) -> Tensor:
     """Which of `N` measurements are of candidates that the network sees nothing of.

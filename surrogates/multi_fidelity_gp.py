@@ -193,7 +193,8 @@ class MultiFidelityGP:
         gp.set_train_data(inputs, values, strict=False)
         if len(values) <= self._most_exact:
             return ExactPosterior.of(gp, floors, limits)
-        return InducedPosterior.of(gp, values, floors, limits, self._n_inducing)
+        may_induce = None if learned is None else learned.inducing(inputs[:, -1].long())
+        return InducedPosterior.of(gp, values, floors, limits, self._n_inducing, may_induce)
 
     def _columns(self, index: int) -> tuple[range, range]:
         """Of the inputs, those that a property's shared and own parts see."""

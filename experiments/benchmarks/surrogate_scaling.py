@@ -4,8 +4,8 @@
 
 TABLE has columns formula and COLUMN (formation_energy_per_atom). For each size: mean absolute error, CRPS, coverage of
 the 90 % intervals on `--others` other formulas; the same of the measurements left out one by one, as a campaign reports
-them; seconds for fitting and predicting, and the most memory that the process had until then. `exact` is given 2,000 of
-the labels at most.
+them; CPU seconds (one thread) for fitting and predicting, and the most memory that the process had until then. `exact`
+is given 2,000 of the labels at most.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import resource
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import torch
 from machine import describe
@@ -76,19 +76,17 @@ def main() -> None:
             for seed in range(first, last + 1):
                 order = torch.randperm(len(features), generator=torch.Generator().manual_seed(seed))
                 known, unknown = order[:size], order[size : size + arguments.others]
-                start = perf_counter()
+                start = process_time()
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     judged = judge(METHODS[name], features[known], table.values[known], features[unknown],
                                    table.values[unknown])  # fmt: skip
-                seconds += (perf_counter() - start) / (last - first + 1)
+                seconds += (process_time() - start) / (last - first + 1)
                 others.append(judged[0])
                 left_out.append(judged[1])
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-            print(
-                f"{size}: {name}: {summary(others)}; left out: {summary(left_out)}; {seconds:.0f} s, {memory:.1f} GB",
-                flush=True,
-            )
+            spent = f"{seconds:.0f} CPU s, {memory:.1f} GB"
+            print(f"{size}: {name}: {summary(others)}; left out: {summary(left_out)}; {spent}", flush=True)
 
 
 def judge(

@@ -165,3 +165,13 @@ def test_auto_is_deep_beyond_what_is_exact() -> None:
     surrogate.fit(features, torch.zeros(250), wavy(features)[:, None])
     assert type(surrogate.model().models[0]).__name__ == "InducedGP"
     assert surrogate.transform(features).shape == (250, 4 + 1 + 1)
+
+
+def test_inducing_points_are_among_what_the_network_was_shown() -> None:
+    features = torch.cat([candidates(200), candidates(200)[:20]])
+    rungs = torch.cat([torch.zeros(200), torch.ones(20)]).long()
+    learned = LearnedCoordinates.of(features, rungs, wavy(features), 2)
+    assert learned is not None
+    eligible = learned.inducing(rungs)
+    assert torch.equal(eligible[:200], ~learned.unseen[:200])
+    assert eligible[200:].all(), "a rung that it was not shown needs them too"
