@@ -175,7 +175,7 @@ class SurrogateConfig(Value):
         kind: see `surrogates.build`; `none`: the proposer follows what was measured at the target.
     """
 
-    kind: Literal["auto", "multi_fidelity_gp", "variational_gp", "none"] = "auto"
+    kind: Literal["auto", "multi_fidelity_gp", "variational_gp", "deep_kernel", "none"] = "auto"
 
 
 class AcquisitionConfig(Value):

@@ -89,7 +89,13 @@ class InducedPosterior:
 
     @classmethod
     def of(
-        cls, prior: SingleTaskGP, values: Tensor, floors: Tensor, limits: Limits, n_inducing: int
+        cls,
+        prior: SingleTaskGP,
+        values: Tensor,
+        floors: Tensor,
+        limits: Limits,
+        n_inducing: int,
+        candidates: Tensor | None = None,
     ) -> "InducedPosterior":
         """Condition a fitted model on all of its training data.
 
@@ -99,10 +105,13 @@ class InducedPosterior:
             floors: `F`, of each rung.
             limits: Which values are limits alone.
             n_inducing: Inducing points, at most.
+            candidates: `N`, booleans, which inputs may be inducing points; None if all may. A measurement at one is
+                predicted worse from the others than elsewhere, where inducing points are few.
         """
         inputs = prior.train_inputs[0]
         with torch.no_grad(), threads_for(len(values)):
-            points = inputs[_most_uncertain(prior, inputs, n_inducing)]
+            eligible = inputs if candidates is None else inputs[candidates]
+            points = eligible[_most_uncertain(prior, eligible, n_inducing)]
             factor = psd_safe_cholesky(prior.covar_module(points).to_dense())
             cross = torch.linalg.solve_triangular(factor, prior.covar_module(points, inputs).to_dense(), upper=False)
             noise = prior.likelihood.noise[inputs[:, -1].long()]

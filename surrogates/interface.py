@@ -35,7 +35,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class LeaveOneOut:
-    """Every measurement of a property at a rung, predicted from all other measurements.
+    """Measurements of a property at a rung, each predicted from all other measurements.
 
     Attributes:
         property: Its column in the values.
@@ -90,10 +90,12 @@ class Surrogate(Protocol):
         ...
 
     def leave_one_out(self) -> tuple[LeaveOneOut, ...]:
-        """Every measurement of a property at a rung, predicted from all other measurements.
+        """Measurements of a property at a rung, each predicted from all other measurements.
 
         One entry for each property and rung that was measured, by property and then by rung. What other rungs say of
-        the same candidate is among the others; other measurements of it at the same rung are not.
+        the same candidate is among the others; other measurements of it at the same rung are not. A model that cannot
+        forget a measurement without learning anew leaves out those that it has kept for this, a fifth at least of the
+        rung's or some hundreds.
         """
         ...
 

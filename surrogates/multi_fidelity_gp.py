@@ -7,6 +7,7 @@ from botorch.models import ModelListGP
 from torch import Tensor
 
 from surrogates.censoring import Limits, find_floors
+from surrogates.deep_kernel import LearnedCoordinates
 from surrogates.exact import ExactPosterior
 from surrogates.fitting import fit_hyperparameters
 from surrogates.inducing import InducedPosterior
@@ -26,17 +27,20 @@ class MultiFidelityGP:
     autoregressive model of M. C. Kennedy and A. O'Hagan, Biometrika 87 (2000) 1. Both are Matern-5/2 with one
     lengthscale for all coordinates of `Projection`: tens of measurements do not determine a hundred.
 
-    Properties are independent. A property that no measurement answers is predicted as NaN. Fitting draws no random
-    number: equal measurements give equal models.
+    Properties are independent. One of many measurements may be learned through inducing points, see
+    `surrogates.inducing`, and over coordinates that a network has learned, see `surrogates.deep_kernel`: the g are then
+    functions of these. A property that no measurement answers is predicted as NaN. Fitting leaves the global random
+    state as it is: equal measurements give equal models.
 
     Args:
         n_fidelities: F, rungs of the ladder; the last is the target.
         n_properties: m.
         n_components: Coordinates the features are projected on, at most.
         max_iterations: Of L-BFGS-B, for each property.
-        most_exact: A property with more measurements than this is learned through inducing points, see
-            `surrogates.inducing`; None if none is.
+        most_exact: A property with more measurements than this is learned through inducing points; None if none is.
         n_inducing: How many of them, at most.
+        most_shallow: A property with more measurements than this is learned over a network's coordinates, where some
+            rung has as many as the network wants; None if none is.
         reference: `N x d` features of typical candidates, from which the projection is learned. Without them it is
             learned from the measured candidates at each `fit`, and cannot see features that only others differ in:
             give them if fewer than some tens of candidates are measured.
@@ -56,6 +60,7 @@ class MultiFidelityGP:
         max_iterations: int = 100,
         most_exact: int | None = None,
         n_inducing: int = 2000,
+        most_shallow: int | None = None,
         reference: Tensor | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype = torch.float64,
@@ -78,10 +83,12 @@ class MultiFidelityGP:
         self._max_iterations = max_iterations
         self._most_exact = math.inf if most_exact is None else most_exact
         self._n_inducing = n_inducing
+        self._most_shallow = math.inf if most_shallow is None else most_shallow
         self._device = device
         self._dtype = dtype
         self._reference = None if reference is None else self._tensor(reference)
         self._projection: Projection | None = None
+        self._learned: tuple[LearnedCoordinates | None, ...] = (None,) * n_properties
         self._posteriors: tuple[Posterior | None, ...] = (None,) * n_properties
 
     def fit(self, features: Tensor, fidelities: Tensor, values: Tensor) -> None:
@@ -91,8 +98,10 @@ class MultiFidelityGP:
         self._check(features, rungs, values)
         reference = features if self._reference is None else self._reference
         self._projection = Projection.fit(reference, self._n_components)
+        standardised = self._projection.standardised(features)
+        self._learned = tuple(self._learn_coordinates(standardised, rungs, column) for column in values.T)
         inputs = self.transform(features, rungs)
-        self._posteriors = tuple(self._fit_property(inputs, column) for column in values.T)
+        self._posteriors = tuple(self._fit_property(inputs, column, index) for index, column in enumerate(values.T))
 
     def predict(self, features: Tensor, fidelity: int | None = None) -> Prediction:
         """Predict measurements; see `Surrogate.predict`."""
@@ -131,17 +140,19 @@ class MultiFidelityGP:
         """The model's inputs; see `Surrogate.transform`."""
         if self._projection is None:
             raise RuntimeError("the surrogate is not fitted; call fit first")
-        coordinates = self._projection(self._tensor(features))
+        standardised = self._projection.standardised(self._tensor(features))
+        learned = [each.network(standardised) for each in self._learned if each is not None]
+        coordinates = torch.cat([standardised @ self._projection.axes, *learned], dim=-1)
         target = self.n_fidelities - 1
         rungs = torch.as_tensor(target if fidelity is None else fidelity, device=coordinates.device)
-        if rungs.numel() and (int(rungs.min()) < 0 or int(rungs.max()) > target):
-            raise ValueError(f"fidelities must be rungs 0 to {target}; got {rungs.unique().tolist()}")
+        self._check_rungs(rungs)
         return torch.cat([coordinates, rungs.to(coordinates).expand(len(coordinates)).unsqueeze(-1)], dim=-1)
 
     def leave_one_out(self) -> tuple[LeaveOneOut, ...]:
         """Every measurement predicted from the others, by the closed form; see `Surrogate.leave_one_out`.
 
-        Hyperparameters, and inducing points, stay those fitted to all.
+        Hyperparameters, and inducing points, stay those fitted to all. Of a property over a network's coordinates these
+        are the measurements that the network was not shown: of the others its prediction is too good.
         """
         entries = []
         for column, posterior in enumerate(self._posteriors):
@@ -149,8 +160,10 @@ class MultiFidelityGP:
                 continue
             mean, sd = posterior.leave_one_out()
             rungs = posterior.inputs[:, -1].long()
-            for rung in rungs.unique().tolist():
-                at = rungs == rung
+            learned = self._learned[column]
+            honest = torch.ones_like(rungs, dtype=torch.bool) if learned is None else learned.unseen
+            for rung in rungs[honest].unique().tolist():
+                at = honest & (rungs == rung)
                 floor = posterior.floors[rung].item()
                 entries.append(LeaveOneOut(column, rung, mean[at], sd[at], posterior.values[at], floor))
         return tuple(entries)
@@ -159,18 +172,40 @@ class MultiFidelityGP:
         """The closed-form posterior of each property, None where no measurement answers it."""
         return self._posteriors
 
-    def _fit_property(self, inputs: Tensor, values: Tensor) -> Posterior | None:
+    def _learn_coordinates(self, standardised: Tensor, rungs: Tensor, values: Tensor) -> LearnedCoordinates | None:
+        answered = ~values.isnan()
+        if int(answered.sum()) <= self._most_shallow:
+            return None
+        return LearnedCoordinates.of(standardised[answered], rungs[answered], values[answered], self.n_fidelities)
+
+    def _fit_property(self, inputs: Tensor, values: Tensor, index: int) -> Posterior | None:
         answered = ~values.isnan()
         if not answered.any():
             return None
         inputs, values = inputs[answered], values[answered]
         floors = find_floors(inputs, values, self.n_fidelities)
         limits = Limits.at_floors(values, floors[inputs[:, -1].long()])
-        gp = gaussian_process(inputs, values, RungScales.guess(values, inputs[:, -1].long(), self.n_fidelities))
-        fit_hyperparameters(gp, self._max_iterations, limits if limits else None)
+        scales = RungScales.guess(values, inputs[:, -1].long(), self.n_fidelities)
+        learned = self._learned[index]
+        honest = torch.ones_like(answered[answered]) if learned is None else learned.unseen
+        gp = gaussian_process(inputs[honest], values[honest], scales, self._columns(index))
+        fit_hyperparameters(gp, self._max_iterations, limits[honest] if limits[honest] else None)
+        gp.set_train_data(inputs, values, strict=False)
         if len(values) <= self._most_exact:
             return ExactPosterior.of(gp, floors, limits)
-        return InducedPosterior.of(gp, values, floors, limits, self._n_inducing)
+        may_induce = None if learned is None else learned.inducing(inputs[:, -1].long())
+        return InducedPosterior.of(gp, values, floors, limits, self._n_inducing, may_induce)
+
+    def _columns(self, index: int) -> tuple[range, range]:
+        """Of the inputs, those that a property's shared and own parts see."""
+        assert self._projection is not None
+        projected = range(self._projection.axes.shape[1])
+        learned = self._learned[index]
+        if learned is None:
+            return projected, projected
+        before = [each.network.n_outputs for each in self._learned[:index] if each is not None]
+        start = len(projected) + sum(before)
+        return range(start, start + learned.network.n_outputs), projected
 
     def _correlation(self, posterior: Posterior | None, here: Tensor, target: Tensor) -> Tensor:
         unknown = here.new_zeros(len(here))
@@ -194,7 +229,13 @@ class MultiFidelityGP:
             )
         if self._reference is not None and features.shape[1] != self._reference.shape[1]:
             raise ValueError(f"the reference has {self._reference.shape[1]} features, not {features.shape[1]}")
+        self._check_rungs(rungs)
         if not features.isfinite().all():
             raise ValueError("features must be finite")
         if values.isinf().any():
             raise ValueError("values must be finite, or NaN where a measurement does not answer the property")
+
+    def _check_rungs(self, rungs: Tensor) -> None:
+        target = self.n_fidelities - 1
+        if rungs.numel() and (int(rungs.min()) < 0 or int(rungs.max()) > target):
+            raise ValueError(f"fidelities must be rungs 0 to {target}; got {rungs.unique().tolist()}")

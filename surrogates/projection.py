@@ -50,5 +50,8 @@ class Projection:
 
     def __call__(self, features: Tensor) -> Tensor:
         """`n x d` features to `n x d'` coordinates."""
-        standardised = (features[:, self.kept] - self.centre) / self.deviation
-        return standardised.clamp(-_FARTHEST, _FARTHEST) @ self.axes
+        return self.standardised(features) @ self.axes
+
+    def standardised(self, features: Tensor) -> Tensor:
+        """`n x d` features to the `n x k` that vary, in deviations from their means."""
+        return ((features[:, self.kept] - self.centre) / self.deviation).clamp(-_FARTHEST, _FARTHEST)

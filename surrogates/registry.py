@@ -5,9 +5,13 @@ from typing import Any
 
 from surrogates.interface import Surrogate
 
-# Measurements of a property up to which a kind is exact; beyond, it works through inducing points.
-_MOST_EXACT: dict[str, int | None] = {"auto": 2000, "multi_fidelity_gp": None, "variational_gp": 0}
-KINDS: tuple[str, ...] = tuple(_MOST_EXACT)
+_SETTINGS: dict[str, dict[str, int]] = {
+    "auto": {"most_exact": 2000, "most_shallow": 2000},
+    "multi_fidelity_gp": {},
+    "variational_gp": {"most_exact": 0},
+    "deep_kernel": {"most_exact": 2000, "most_shallow": 0},
+}
+KINDS: tuple[str, ...] = tuple(_SETTINGS)
 
 
 def build(kind: str, n_fidelities: int, n_properties: int, **settings: Any) -> Surrogate:
@@ -15,7 +19,9 @@ def build(kind: str, n_fidelities: int, n_properties: int, **settings: Any) -> S
 
     Args:
         kind: `multi_fidelity_gp`, exact Gaussian processes; `variational_gp`, the same through inducing points, for
-            thousands of measurements; `auto`, for each property exact up to 2,000 measurements.
+            thousands of measurements; `deep_kernel`, over coordinates that a network has learned, beyond 2,000
+            measurements through inducing points; `auto`, for each property exact up to 2,000 measurements, and beyond
+            them a deep kernel.
         n_fidelities: Rungs of the ladder; the last is the target.
         n_properties: Columns of the values it learns.
         settings: Of the kind; see `MultiFidelityGP`.
@@ -30,4 +36,4 @@ def build(kind: str, n_fidelities: int, n_properties: int, **settings: Any) -> S
         raise ValueError(f"unknown surrogate {kind!r}; allowed are {', '.join(KINDS)}{hint}")
     from surrogates.multi_fidelity_gp import MultiFidelityGP
 
-    return MultiFidelityGP(n_fidelities, n_properties, **{"most_exact": _MOST_EXACT[kind], **settings})
+    return MultiFidelityGP(n_fidelities, n_properties, **{**_SETTINGS[kind], **settings})

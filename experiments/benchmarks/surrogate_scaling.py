@@ -1,151 +1,111 @@
-"""Surrogates of thousands of measurements: exact, through inducing points, minibatched, and with a deep kernel.
+"""Surrogates of hundreds to thousands of measurements: exact, through inducing points, with a deep kernel.
 
-    python experiments/benchmarks/surrogate_scaling.py ENERGIES [--sizes 2000 5000 20000] [--seeds 100-102]
+    python experiments/benchmarks/surrogate_scaling.py TABLE [--column COLUMN] [--sizes 2000 5000] [--seeds 100-102]
 
-ENERGIES is a table of formula, formation_energy_per_atom (eV/atom). For each size: mean absolute error, CRPS, coverage
-of the 90 % intervals on 2,000 other formulas, seconds for fitting and predicting. `exact` is given 2,000 of the labels
-at most. The minibatched models are GPyTorch's stochastic variational Gaussian processes on the same projection, or on
-the output of a network (132-128-64-16, trained with the rest), with 256 inducing points that are learned, Adam at 0.01
-and batches of 512 for 60 epochs.
+TABLE has columns formula and COLUMN (formation_energy_per_atom). For each size: mean absolute error, CRPS, coverage of
+the 90 % intervals on `--others` other formulas; the same of the measurements left out one by one, as a campaign reports
+them; CPU seconds (one thread) for fitting and predicting, and the most memory that the process had until then. `exact`
+is given 2,000 of the labels at most.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import warnings
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
-import gpytorch
 import torch
 from machine import describe
 from surrogate_kernels import interval, magpie, read
-from torch import Tensor, nn
 
 import surrogates
-from surrogates import assess
-from surrogates.projection import Projection
+from surrogates import Diagnosis, assess, diagnose
 
-N_TEST, MOST_EXACT = 2000, 2000
-BATCH, RATE, N_INDUCING = 512, 0.01, 256
+MOST_EXACT = 2000
 
-Model = Callable[[Tensor, Tensor, Tensor, int], tuple[Tensor, Tensor]]
-"""From labelled features, labels, other features and a seed to means and deviations."""
+
+@dataclass(frozen=True)
+class Method:
+    """A surrogate of the package.
+
+    Attributes:
+        kind: As `surrogates.build` names it.
+        n_inducing: Inducing points, at most; None where there are none.
+        most: How many of the labels it is given, at most.
+    """
+
+    kind: str
+    n_inducing: int | None = None
+    most: int | None = None
+
+
+METHODS = {
+    "exact": Method("multi_fidelity_gp", most=MOST_EXACT),
+    "512 inducing points": Method("variational_gp", 512),
+    "1024 inducing points": Method("variational_gp", 1024),
+    "2000 inducing points": Method("variational_gp", 2000),
+    "deep kernel": Method("deep_kernel"),
+    "deep kernel, 512 inducing points": Method("deep_kernel", 512),
+}
 
 
 def main() -> None:
-    """Parse the arguments, and print one line a model and size."""
+    """Parse the arguments, and print one line a method and size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("energies", type=Path)
+    parser.add_argument("table", type=Path)
+    parser.add_argument("--column", default="formation_energy_per_atom")
     parser.add_argument("--sizes", type=int, nargs="+", default=[2000, 5000, 20_000])
+    parser.add_argument("--others", type=int, default=2000)
     parser.add_argument("--seeds", default="100-102")
-    parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS))
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     arguments = parser.parse_args()
     first, last = (int(number) for number in arguments.seeds.split("-"))
     torch.set_num_threads(1)
     print(describe("botorch", "gpytorch"))
-    print(f"seeds {first} to {last}; MAE and CRPS in eV/atom")
-    table = read(arguments.energies, "formation_energy_per_atom", most=max(arguments.sizes) + N_TEST)
+    print(
+        f"seeds {first} to {last}; MAE and CRPS in the units of {arguments.column}; mean and 95 % interval over seeds"
+    )
+    table = read(arguments.table, arguments.column, most=max(arguments.sizes) + arguments.others)
     features = magpie(table)
     for size in arguments.sizes:
-        for name in arguments.models:
-            rows = []
+        for name in arguments.methods:
+            others, left_out, seconds = [], [], 0.0
             for seed in range(first, last + 1):
                 order = torch.randperm(len(features), generator=torch.Generator().manual_seed(seed))
-                labelled, others = order[:size], order[size : size + N_TEST]
-                start = perf_counter()
+                known, unknown = order[:size], order[size : size + arguments.others]
+                start = process_time()
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    mean, sd = MODELS[name](features[labelled], table.values[labelled], features[others], seed)
-                found = assess(mean, sd, table.values[others])
-                rows.append((found.mae, found.crps, found.coverage_90, perf_counter() - start))
-            mae, crps, coverage, seconds = (list(column) for column in zip(*rows, strict=True))
-            print(
-                f"{size}: {name}: MAE {interval(mae)}, CRPS {interval(crps)}, coverage {interval(coverage)}, "
-                f"{sum(seconds) / len(seconds):.0f} s",
-                flush=True,
-            )
+                    judged = judge(METHODS[name], features[known], table.values[known], features[unknown],
+                                   table.values[unknown])  # fmt: skip
+                seconds += (process_time() - start) / (last - first + 1)
+                others.append(judged[0])
+                left_out.append(judged[1])
+            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+            spent = f"{seconds:.0f} CPU s, {memory:.1f} GB"
+            print(f"{size}: {name}: {summary(others)}; left out: {summary(left_out)}; {spent}", flush=True)
 
 
-def ours(kind: str, most: int | None = None, **settings: int) -> Model:
-    """A surrogate of the package, given `most` of the labels."""
-
-    def predicted(features: Tensor, values: Tensor, others: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-        surrogate = surrogates.build(kind, 1, 1, reference=features[:1000], **settings)
-        known = slice(most)
-        surrogate.fit(features[known], torch.zeros(len(features[known])), values[known, None])
-        found = surrogate.predict(others)
-        return found.mean[:, 0], found.sd[:, 0]
-
-    return predicted
-
-
-class Variational(gpytorch.models.ApproximateGP):
-    """Matern-5/2 with a lengthscale a coordinate, over `n x d` outputs of a network."""
-
-    def __init__(self, network: nn.Module, inducing: Tensor) -> None:
-        distribution = gpytorch.variational.CholeskyVariationalDistribution(len(inducing))
-        super().__init__(gpytorch.variational.VariationalStrategy(self, inducing, distribution))
-        self.network = network
-        self.mean_module = gpytorch.means.ConstantMean()
-        matern = gpytorch.kernels.MaternKernel(nu=2.5, ard_num_dims=inducing.shape[1])
-        self.covar_module = gpytorch.kernels.ScaleKernel(matern)
-
-    def forward(self, points: Tensor) -> gpytorch.distributions.MultivariateNormal:
-        """The prior at `n x d` points."""
-        return gpytorch.distributions.MultivariateNormal(self.mean_module(points), self.covar_module(points))
+def judge(
+    method: Method, features: torch.Tensor, values: torch.Tensor, others: torch.Tensor, truth: torch.Tensor
+) -> tuple[Diagnosis, Diagnosis]:
+    """What a surrogate of `n x d` features and `n` values is worth on others, and what it says of itself."""
+    settings = {} if method.n_inducing is None else {"n_inducing": method.n_inducing}
+    surrogate = surrogates.build(method.kind, 1, 1, reference=features[:1000], **settings)
+    known = slice(method.most)
+    surrogate.fit(features[known], torch.zeros(len(features[known])), values[known, None])
+    found = surrogate.predict(others)
+    floor = float(torch.as_tensor(found.floor).reshape(-1)[0])
+    return assess(found.mean[:, 0], found.sd[:, 0], truth, floor), diagnose(surrogate)[0, 0]
 
 
-def minibatched(deep: bool, epochs: int) -> Model:
-    """GPyTorch's, on the projection or on a network's output."""
-
-    def predicted(features: Tensor, values: Tensor, others: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-        torch.manual_seed(seed)
-        if deep:
-            scale = features.std(dim=0).clamp_min(1e-9)
-            inputs, new = (((f - features.mean(dim=0)) / scale).clamp(-5, 5).float() for f in (features, others))
-            width = inputs.shape[1]
-            network: nn.Module = nn.Sequential(
-                nn.Linear(width, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 16), nn.BatchNorm1d(16)
-            )
-        else:
-            projection = Projection.fit(features[:1000], 24)
-            inputs, new = projection(features).float(), projection(others).float()
-            network = nn.Identity()
-        centre, spread = values.mean(), values.std()
-        targets = ((values - centre) / spread).float()
-        model = Variational(network, network(inputs[: max(BATCH, N_INDUCING)])[:N_INDUCING].detach())
-        likelihood = gpytorch.likelihoods.GaussianLikelihood()
-        objective = gpytorch.mlls.VariationalELBO(likelihood, model, len(inputs))
-        parameters = [*model.parameters(), *likelihood.parameters()]
-        optimiser = torch.optim.Adam(parameters, lr=RATE)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
-        for _ in range(epochs):
-            for rows in torch.randperm(len(inputs)).split(BATCH):
-                if len(rows) < 2:
-                    continue
-                optimiser.zero_grad()
-                (-objective(model(network(inputs[rows])), targets[rows])).backward()
-                optimiser.step()
-            schedule.step()
-        model.eval()
-        likelihood.eval()
-        with torch.no_grad():
-            found = likelihood(model(network(new)))
-        return found.mean.double() * spread + centre, found.stddev.double() * spread
-
-    return predicted
-
-
-MODELS: dict[str, Model] = {
-    "exact": ours("multi_fidelity_gp", most=MOST_EXACT),
-    "512 inducing points": ours("variational_gp", n_inducing=512),
-    "1024 inducing points": ours("variational_gp", n_inducing=1024),
-    "2000 inducing points": ours("variational_gp", n_inducing=2000),
-    "minibatched": minibatched(deep=False, epochs=60),
-    "deep kernel": minibatched(deep=True, epochs=60),
-}
+def summary(judged: list[Diagnosis]) -> str:
+    """MAE, CRPS and coverage over seeds."""
+    fields = (("MAE", "mae"), ("CRPS", "crps"), ("coverage", "coverage_90"))
+    return ", ".join(f"{what} {interval([getattr(each, field) for each in judged])}" for what, field in fields)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def first_design(
 
     Args:
         open_pairs: which pairs may be asked, `pool x rungs` booleans.
-        answers: how many of the lower rungs have answered each candidate, `pool` integers; what is awaited does not count.
+        answers: how many of the lower rungs have answered each candidate, `pool` integers.
         costs: of each rung.
         n: size of a batch.
         budget: what is left.

@@ -73,7 +73,7 @@ def test_a_mapping_is_as_good_as_a_file() -> None:
         (
             "budget:",
             "surrogate: {kind: non}\nbudget:",
-            ["line 8", "auto, multi_fidelity_gp, variational_gp, none", "did you mean none"],
+            ["line 8", "auto, multi_fidelity_gp, variational_gp, deep_kernel, none", "did you mean none"],
         ),
         ("goal: minimize", "goal: target", ["a window goes with the goal target"]),
         ("name: good", "name: [good", ["this is not YAML"]),

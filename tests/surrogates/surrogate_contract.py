@@ -35,13 +35,15 @@ class Problem:
 class SurrogateContract(ABC):
     """The promises of `surrogates.Surrogate`."""
 
+    n_measurements = 90
+
     @abstractmethod
     def make(self, n_fidelities: int, n_properties: int) -> Surrogate:
         """A surrogate that has learned nothing."""
 
     @pytest.fixture(scope="class")
     def problem(self) -> Problem:
-        return Problem()
+        return Problem(self.n_measurements)
 
     @pytest.fixture(scope="class")
     def fitted(self, problem: Problem) -> Surrogate:
@@ -55,7 +57,7 @@ class SurrogateContract(ABC):
     @pytest.mark.parametrize("fidelity", [None, 0, 1, 2])
     def test_predictions_are_finite_and_n_by_m(self, fitted: Surrogate, problem: Problem, fidelity: int | None) -> None:
         prediction = fitted.predict(problem.features, fidelity)
-        assert prediction.mean.shape == prediction.sd.shape == (90, 2)
+        assert prediction.mean.shape == prediction.sd.shape == (len(problem.features), 2)
         assert prediction.mean.isfinite().all()
         assert (prediction.sd > 0).all()
         assert prediction.sd.isfinite().all()
@@ -70,8 +72,9 @@ class SurrogateContract(ABC):
     def test_candidates_are_predicted_independently(self, fitted: Surrogate, problem: Problem) -> None:
         many = fitted.predict(problem.features.repeat(30, 1))
         one = fitted.predict(problem.features[3:4])
-        torch.testing.assert_close(many.mean[3 + 90 * 29], one.mean[0])
-        torch.testing.assert_close(many.sd[3 + 90 * 29], one.sd[0])
+        again = 3 + 29 * len(problem.features)
+        torch.testing.assert_close(many.mean[again], one.mean[0])
+        torch.testing.assert_close(many.sd[again], one.sd[0])
 
     def test_learns(self, fitted: Surrogate, problem: Problem) -> None:
         new = Problem(200, seed=9)
@@ -87,9 +90,10 @@ class SurrogateContract(ABC):
         assert low[:, 0].std() < 0.7 * target[:, 0].std()
 
     def test_correlation_is_one_at_the_target_and_bounded_below_it(self, fitted: Surrogate, problem: Problem) -> None:
-        torch.testing.assert_close(fitted.correlation(problem.features, 2), torch.ones(90, 2, dtype=torch.float64))
+        ones = torch.ones(len(problem.features), 2, dtype=torch.float64)
+        torch.testing.assert_close(fitted.correlation(problem.features, 2), ones)
         below = fitted.correlation(problem.features, 0)
-        assert below.shape == (90, 2)
+        assert below.shape == ones.shape
         assert (below.abs() <= 1).all()
 
     def test_correlation_is_zero_where_a_rung_does_not_answer(self, fitted: Surrogate, problem: Problem) -> None:
@@ -159,7 +163,7 @@ class SurrogateContract(ABC):
     @pytest.mark.parametrize("value", [0.0, -2.5, 1e4])
     def test_equal_values(self, problem: Problem, value: float) -> None:
         surrogate = self.make(2, 1)
-        surrogate.fit(problem.features, problem.fidelities % 2, torch.full((90, 1), value))
+        surrogate.fit(problem.features, problem.fidelities % 2, torch.full((len(problem.features), 1), value))
         prediction = surrogate.predict(problem.features)
         torch.testing.assert_close(prediction.mean, torch.full_like(prediction.mean, value), atol=1e-3, rtol=1e-3)
         assert (prediction.sd > 0).all()
@@ -182,7 +186,9 @@ class SurrogateContract(ABC):
         entries = {(entry.property, entry.fidelity): entry for entry in fitted.leave_one_out()}
         assert set(entries) == {(0, 0), (0, 1), (0, 2), (1, 0), (1, 2)}
         for (column, rung), entry in entries.items():
-            assert torch.equal(entry.values, problem.values[problem.fidelities == rung, column])
+            measured = problem.values[problem.fidelities == rung, column]
+            assert torch.isin(entry.values, measured).all()
+            assert len(entry.values) >= len(measured) / 5
             assert entry.mean.isfinite().all()
             assert (entry.sd > 0).all()
 

@@ -179,5 +179,5 @@ def test_settings_are_checked(name: str) -> None:
 def test_an_unknown_kind_names_the_nearest() -> None:
     with pytest.raises(ValueError, match="did you mean 'multi_fidelity_gp'"):
         build("multifidelity_gp", 2, 1)
-    with pytest.raises(ValueError, match=r"allowed are auto, multi_fidelity_gp, variational_gp$"):
+    with pytest.raises(ValueError, match=r"allowed are auto, multi_fidelity_gp, variational_gp, deep_kernel$"):
         build("xyz", 2, 1)
