@@ -201,6 +201,7 @@ def test_a_laboratory_without_noise_shows_it_at_once(opened: Callable[..., Campa
     assert (told["replicate"] > 0).sum() <= 1
 
 
+@pytest.mark.slow
 def test_a_resumed_campaign_goes_on_as_an_uninterrupted_one(opened: Callable[..., Campaign]) -> None:
     straight = opened(Laboratory(3.0), store="a.db")
     straight.run()
@@ -223,6 +224,7 @@ def test_a_person_tells_replicates_and_is_asked_for_them(opened: Callable[..., C
     assert campaign.tell([*rows, *again]) == 0
     told = campaign.measurements()
     assert told["replicate"].tolist() == [0] * 6 + [1] * 6
+    assert told["score_error"].tolist() == pytest.approx([NAN] * 6 + [0.5] * 6, nan_ok=True)
     assert campaign.status().spent == 12
     asked = campaign.ask(2)  # everything was measured twice and contradicts itself: a third time is all that is left
     assert asked["replicate"].tolist() == [2, 2]
