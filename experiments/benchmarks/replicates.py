@@ -140,9 +140,7 @@ def _choose(ledger: Ledger, surrogate: Surrogate, goals: Goals, policy: Policy, 
     features, values = ledger.task.features, ledger.values[:, None]
     names, rungs = [str(row) for row in ledger.rows], torch.zeros(len(ledger.rows), dtype=torch.long)
     noise = rung_noise(surrogate, features[:1], 1)
-    replication = Replication.of([most], noise, names, rungs, values, leader=str(int(ledger.means.argmax())))
-    counts = ledger.counts.tolist()
-    open_rows = [not counts[row] or replication.admits(str(row), 0, counts[row]) for row in range(POOL)]
+    replication = Replication.of([most], noise, names, rungs, values)
     situation = Situation(
         surrogate=surrogate,
         goals=goals,
@@ -154,10 +152,11 @@ def _choose(ledger: Ledger, surrogate: Surrogate, goals: Goals, policy: Policy, 
     )
     offer = Offer(
         pool=features,
-        open_pairs=torch.tensor(open_rows)[:, None],
+        open_pairs=ledger.counts[:, None] < replication.most[0],
         costs=(1.0,),
         budget=float(BUDGET - len(ledger.rows)),
         answered=(ledger.counts > 0)[:, None],
+        untried=replication.untried,
     )
     return [pick.index for pick in select(situation, offer, policy, BATCH, seed)]
 

@@ -129,7 +129,8 @@ class Campaign:
     def measurements(self) -> pd.DataFrame:
         """Everything that came back: id, formula, fidelity, replicate, status, cost, round, properties, seconds, error.
 
-        Of crystals also space_group and key (as they were proposed), and duplicate_of: the measurement at the target
+        Standard errors that are known are in columns PROPERTY_error. Of crystals also space_group and key (as they
+        were proposed), and duplicate_of: the measurement at the target
         in which this material was measured before.
         """
         return frames.measurements_frame(

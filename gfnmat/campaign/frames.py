@@ -52,10 +52,12 @@ def measurements_frame(
 ) -> pd.DataFrame:
     """One row a measurement: id, names, fidelity, replicate, status, cost, round, each property, seconds, error.
 
-    Of crystals also `duplicate_of`: the first measurement at the target of the same material; NA for that itself.
+    After the properties come the standard errors of those of which any is known, as `PROPERTY_error`. Of crystals also
+    `duplicate_of`: the first measurement at the target of the same material; NA for that itself.
     """
     import pandas as pd
 
+    doubted = [name for name in properties if any(name in m.answer.errors for m in history.measurements)]
     rows = [
         {
             "id": m.suggestion.id,
@@ -66,6 +68,7 @@ def measurements_frame(
             "cost": m.suggestion.choice.cost,
             "round": m.suggestion.round,
             **{name: m.answer.values.get(name, float("nan")) for name in properties},
+            **{f"{name}_error": m.answer.errors.get(name, float("nan")) for name in doubted},
             "duplicate_of": history.duplicates.get(m.suggestion.id),
             "seconds": m.answer.seconds,
             "error": m.answer.error,
@@ -73,6 +76,7 @@ def measurements_frame(
         for m in history.measurements
     ]
     columns = ["id", *_name_columns(crystals), "fidelity", "replicate", "status", "cost", "round", *properties]
+    columns += [f"{name}_error" for name in doubted]
     columns += ["duplicate_of"] if crystals else []
     frame = pd.DataFrame(rows, columns=[*columns, "seconds", "error"])
     return frame.astype({"duplicate_of": "Int64"}) if crystals else frame

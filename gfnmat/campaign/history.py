@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.records import Measurement, Suggestion
-from gfnmat.campaign.replicates import Replication, pooled
+from gfnmat.campaign.replicates import pooled
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class History:
         table = [[(name, rung) in told for rung in rungs] for name in pool]
         return torch.tensor(table, dtype=torch.bool).reshape(len(pool), len(rungs))
 
-    def open_pairs(self, pool: Sequence[str], identity: Mapping[str, str], replication: Replication) -> Tensor:
+    def open_pairs(self, pool: Sequence[str], identity: Mapping[str, str], most: Sequence[int]) -> Tensor:
         """Which (candidate, rung) pairs may be issued, `pool x rungs` booleans.
 
         Not what was issued before (unless it was withdrawn, or all of it was answered and may be measured again), and
@@ -116,7 +116,7 @@ class History:
         Args:
             pool: the identity of each candidate, none twice.
             identity: of what was suggested, by its key.
-            replication: what may be measured again.
+            most: how often each rung may measure a candidate.
         """
         row = {name: index for index, name in enumerate(pool)}
         answered = {m.suggestion.id for m in self.answered}
@@ -124,7 +124,7 @@ class History:
         for (name, rung), suggestions in self.issued(identity).items():
             if name in row:
                 is_answered = all(s.id in answered for s in suggestions)
-                open_pairs[row[name], rung] = is_answered and replication.admits(name, rung, len(suggestions))
+                open_pairs[row[name], rung] = is_answered and len(suggestions) < most[rung]
         for measurement in self.measurements:
             choice = measurement.suggestion.choice
             name = identity[choice.key]

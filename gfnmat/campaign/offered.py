@@ -19,12 +19,14 @@ class Offered:
         names: the identity of each.
         open_pairs: which pairs of candidate and rung may be picked, `pool x rungs` booleans.
         answered: which were measured before, `pool x rungs` booleans.
+        untried: rungs at which no candidate was measured twice yet.
     """
 
     candidates: Candidates
     names: Sequence[str]
     open_pairs: Tensor
     answered: Tensor
+    untried: frozenset[int]
 
     @property
     def has_news(self) -> bool:

@@ -189,14 +189,12 @@ class Planner:
             return Replication((1,) * len(most))
         answered = history.answered
         identity = self._identities_of(history)
-        best = history.best()
         return Replication.of(
             most,
             rung_noise(learned.surrogate, features_of(self._reference[:1]), len(most)),
             [identity[m.suggestion.choice.key] for m in answered],
             torch.tensor([m.suggestion.choice.rung for m in answered]),
             history.values(answered),
-            leader=identity[best[0].suggestion.choice.key] if best else None,
         )
 
     def _open(
@@ -205,11 +203,11 @@ class Planner:
         """The pool, and which pairs of its candidates and rungs may be picked."""
         pool, names = self._pool(proposed, history, with_known)
         identity = self._identities_of(history)
-        pairs = history.open_pairs(names, identity, replication)
+        pairs = history.open_pairs(names, identity, replication.most)
         open_pairs = pairs & torch.stack([screen(pool) for screen in self.screens], dim=1)
         if only_rung is not None:
             open_pairs &= torch.arange(open_pairs.shape[1]) == only_rung
-        return Offered(pool, names, open_pairs, history.answered_pairs(names, identity))
+        return Offered(pool, names, open_pairs, history.answered_pairs(names, identity), replication.untried)
 
     def _pool(self, proposed: Candidates, history: History, with_known: bool) -> tuple[Candidates, list[str]]:
         """What the oracles can answer of the proposals and of what was measured, and the identity of each."""
@@ -269,6 +267,7 @@ class Planner:
             reserve=reserve,
             log_feasibility=learned.feasibility.log_probability(features),
             answered=offered.answered,
+            untried=offered.untried,
         )
         policy = Policy(kind, self.config.acquisition.fidelity, self.config.acquisition.deadline)
         picks = select(situation, offer, policy, n, seed)

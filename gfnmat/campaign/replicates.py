@@ -46,18 +46,12 @@ class Replication:
 
     Attributes:
         most: at each rung.
-        unknown: rungs at which nothing was measured twice, so that nobody can tell noise from what is not understood:
-            there the leader alone is measured again, which tells.
-        leader: identity of the best candidate; None while there is none.
+        untried: rungs at which nothing was measured twice, so that nobody can tell noise from what is not understood:
+            there one candidate is measured again, which tells.
     """
 
     most: tuple[int, ...]
-    unknown: frozenset[int] = frozenset()
-    leader: str | None = None
-
-    def admits(self, name: str, rung: int, measured: int) -> bool:
-        """Whether a rung may measure a candidate again that it measured so often."""
-        return measured < self.most[rung] and (rung not in self.unknown or name == self.leader)
+    untried: frozenset[int] = frozenset()
 
     @classmethod
     def of(
@@ -67,7 +61,6 @@ class Replication:
         candidates: Sequence[str],
         rungs: Tensor,
         values: Tensor,
-        leader: str | None,
     ) -> Replication:
         """What the measurements so far make of what a campaign allows.
 
@@ -80,10 +73,9 @@ class Replication:
             candidates: identity of what was measured, `n`.
             rungs: at which rung, `n`.
             values: `n x properties`; NaN where a measurement does not answer.
-            leader: identity of the best candidate.
         """
         allowed = [1] * len(most)
-        unknown = set()
+        untried = set()
         for rung in rungs.unique().tolist():
             at = rungs == rung
             here = values[at]
@@ -93,8 +85,8 @@ class Replication:
             if bool(matters.any()) and differ is not False:
                 allowed[rung] = most[rung]
             if differ is None:
-                unknown.add(rung)
-        return cls(tuple(allowed), frozenset(unknown), leader)
+                untried.add(rung)
+        return cls(tuple(allowed), frozenset(untried))
 
 
 def _replicates_differ(candidates: Sequence[str], values: Tensor) -> bool | None:

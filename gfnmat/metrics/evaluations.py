@@ -97,7 +97,6 @@ def judge(measurements: pd.DataFrame, problem: Problem, target: str) -> tuple[pd
     frame = measurements.reset_index(drop=True)
     paid = frame["cost"].astype(float).fillna(0.0).where(~frame["status"].isin(FREE), 0.0)
     frame = frame.assign(paid=paid, running_cost=paid.cumsum())
-    at_target = (frame["fidelity"] == target) & (frame["status"] == "done")
     at_target = _answers(frame, target)
     values = torch.tensor(
         [
@@ -123,7 +122,7 @@ def averaged(measurements: pd.DataFrame, problem: Problem, target: str) -> pd.Da
     """The same rows, in which what the target answered has the means of its candidate's replicates."""
     answers = measurements[_answers(measurements, target)]
     columns = [name for name in problem.properties if name in measurements]
-    means = measurements.copy()
+    means = measurements.astype(dict.fromkeys(columns, float))
     if columns and len(answers):
         means.loc[answers.index, columns] = answers.groupby(_identity(measurements))[columns].transform("mean")
     return means

@@ -239,7 +239,7 @@ def test_ask_prints_what_a_program_can_read(campaign):
     (suggestion,) = json.loads(gfnmat("ask", campaign, "-n", 1, "--fidelity", "estimate", "--json").stdout)
     assert suggestion["fidelity"] == "estimate"
     assert set(suggestion) == {
-        "id", "formula", "fidelity", "cost", "formation_energy_mean", "formation_energy_sd", "why"
+        "id", "formula", "fidelity", "replicate", "cost", "formation_energy_mean", "formation_energy_sd", "why"
     }  # fmt: skip
 
 

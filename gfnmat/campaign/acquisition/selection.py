@@ -113,6 +113,8 @@ def select(situation: Situation, offer: Offer, policy: Policy, n: int, seed: int
         if len(picks) == n or overdue():
             break
         open_pairs[index] = False
+        if rung in offer.untried and bool(repeats[index, rung]):
+            open_pairs[:, rung] &= ~repeats[:, rung]
         payable = open_pairs & (declared + kept_back <= budget + 1e-9)
     return picks
 

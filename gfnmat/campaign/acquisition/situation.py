@@ -56,6 +56,7 @@ class Offer:
         place: what a place in the batch is worth. Where rounds are limited that is what is left of the budget for each
             evaluation that they still allow: what costs less leaves the rest of it unspent at the end.
         answered: which pairs were measured already, `pool x rungs` booleans; None where none of them is open.
+        untried: rungs at which at most one pick measures again, because one tells whether there is noise at all.
     """
 
     pool: Tensor
@@ -66,6 +67,7 @@ class Offer:
     log_feasibility: Tensor | None = None
     place: float = 0.0
     answered: Tensor | None = None
+    untried: frozenset[int] = frozenset()
 
     @property
     def repeats(self) -> Tensor:

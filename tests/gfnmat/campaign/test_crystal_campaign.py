@@ -4,6 +4,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +233,23 @@ def test_what_a_person_corrects_lets_the_next_measurement_of_the_material_count(
     after = settled.measurements().set_index("id").duplicate_of
     assert pd.isna(after[copies.iloc[0]])
     assert (after[copies.iloc[1:]] == copies.iloc[0]).all()
+
+
+def test_a_crystal_that_is_measured_again_is_no_duplicate_of_itself(settled: Campaign) -> None:
+    measured = settled.measurements().query("fidelity == 'real' and status == 'done'").set_index("id")
+    copy = measured.duplicate_of.dropna().index[0]
+    first = int(measured.duplicate_of[copy])
+    issued = {s.id: s.choice for s in settled._store.suggestions()}
+    again = [replace(issued[number], replicate=1) for number in (first, copy)]
+    repeated = settled._store.issue(again, ["hint", "real"], None, None, 0, asked=False)
+    counted = [m.suggestion.id for m in settled._history().feasible_at_target()]
+    settled.run()
+    after = settled.measurements().set_index("id")
+    assert after.replicate[[s.id for s in repeated]].tolist() == [1, 1]
+    answers = {m.suggestion.id: m.answer for m in settled._store.measurements()}
+    assert answers[repeated[0].id].duplicate_of is None
+    assert answers[repeated[1].id].duplicate_of == first
+    assert [m.suggestion.id for m in settled._history().feasible_at_target()] == counted
 
 
 def test_one_crystal_of_a_formula_is_screened_for_all(open_campaign: Opener) -> None:

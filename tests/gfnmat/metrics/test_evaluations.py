@@ -46,6 +46,20 @@ def test_what_the_budget_was_not_charged_with_is_free(tmp_path):
     assert found.counts.tolist() == [False, False, False, True]
 
 
+def test_replicates_count_once_where_they_were_first_and_by_their_mean(tmp_path):
+    by_hand = Campaign.open(CAMPAIGN, store=f"sqlite:///{tmp_path / 'hand.db'}")
+    first, second = by_hand.ask(2)["id"].tolist()
+    lucky = [{"id": first, "replicate": n, "formation_energy": value} for n, value in enumerate((-3.0, -1.0, -0.5))]
+    by_hand.tell([*lucky, {"id": second, "formation_energy": -2.0}])
+    measurements = by_hand.measurements()
+    found = Evaluations.of(measurements, by_hand.problem)
+    assert found.spent == pytest.approx(by_hand.status().spent) == pytest.approx(4.0)
+    assert found.counts.tolist() == [True, True, False, False]
+    assert found.utilities[found.counts, 0].tolist() == [1.5, 2.0]
+    assert measurements["formation_energy"].tolist() == [-3.0, -2.0, -1.0, -0.5]
+    assert by_hand.pareto()["id"].tolist() == [second]
+
+
 def test_those_that_count_keep_what_was_paid_before_them():
     found = Evaluations(
         torch.tensor([0.5, 1.0, 2.0]), torch.zeros(3, 1), torch.tensor([False, True, True]), ("A", "B", "C")

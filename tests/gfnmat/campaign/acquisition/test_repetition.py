@@ -137,7 +137,10 @@ def test_where_nothing_else_is_left_the_uncertain_best_are_measured_again(kind: 
 def test_replicates_are_picked_with_what_is_new_where_noise_is_large(kind: str) -> None:
     noisy = Noisy(noise=1.0, measured=1)
     picks = select(noisy.situation, noisy.offer(), Policy(kind), 12, seed=0)
-    assert 0 < sum(pick.index < noisy.n for pick in picks) < 12
+    assert 1 < sum(pick.index < noisy.n for pick in picks) < 12
+    untried = replace(noisy.offer(), untried=frozenset({0}))
+    picks = select(noisy.situation, untried, Policy(kind), 12, seed=0)
+    assert sum(pick.index < noisy.n for pick in picks) == 1
 
 
 def test_a_replicate_is_not_asked_beside_the_target_to_compare_rungs(make_setting: Callable[..., Any]) -> None:
