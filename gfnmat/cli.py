@@ -263,7 +263,7 @@ def doctor(
 
 
 def _open(file: Path, store: str | None) -> Campaign:
-    from gfnmat.config import load
+    from gfnmat.campaign_file import load
 
     load(file)  # so that a mistake in it is told at once, before libraries that take seconds
     from gfnmat.campaign import Campaign

@@ -1,16 +1,12 @@
-"""The campaign file: read, validated, and every error with its line, what is allowed, and the nearest word."""
+"""What a campaign file may say."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from gfnmat.problem import Budget, Constraint, Fidelity, Objective, Problem, Value
 
@@ -276,134 +272,3 @@ class CampaignConfig(Value):
 def _name_of(thing: Any) -> str:
     """What stands for a user's function or data frame where only plain values can be kept."""
     return f"{getattr(thing, '__module__', '')}:{getattr(thing, '__qualname__', type(thing).__name__)}"
-
-
-def load(source: str | Path | Mapping[str, Any]) -> CampaignConfig:
-    """Reads a campaign file, or takes its content as a mapping.
-
-    Raises:
-        ConfigError: the file is missing, is no YAML, or does not describe a campaign; every fault is named.
-    """
-    if isinstance(source, Mapping):
-        return _validated(dict(source), "campaign", lines=None, folder=Path())
-    path = Path(source)
-    try:
-        document = YAML().load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be read ({error.strerror}); `gfnmat init {path}` writes a new one."
-        ) from None
-    except MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise ConfigError(f"{path}: {line}this is not YAML: {error.problem}.") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: this is not a text file in UTF-8: {str(error).splitlines()[0]}.") from None
-    if not isinstance(document, Mapping):
-        raise ConfigError(f"{path}: holds no campaign; `gfnmat init` writes an example.")
-    content = {"name": re.sub(r"[^\w .-]", "-", path.stem), **document}
-    return _validated(content, str(path), lines=document, folder=path.parent)
-
-
-def _validated(content: dict[str, Any], where: str, lines: Any, folder: Path) -> CampaignConfig:
-    try:
-        return CampaignConfig.model_validate({**_plain(content), "folder": folder})
-    except ValidationError as error:
-        # a list with a faulty item is also reported as too short
-        reported = [f for f in error.errors() if not (f["type"] == "too_short" and f["input"])]
-        faults = [_fault(fault, lines) for fault in reported]
-        raise ConfigError("\n".join(f"{where}: {fault}" for fault in dict.fromkeys(faults))) from None
-
-
-def _plain(value: Any) -> Any:
-    """The same content without the YAML reader's own types."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(item) for item in value]
-    if isinstance(value, bool) or value is None:
-        return value
-    for kind in (int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    return value
-
-
-def _fault(fault: Any, lines: Any) -> str:
-    location = [part for part in fault["loc"] if isinstance(part, int) or _is_key(part)]
-    model = _model(location)
-    if location[:1] == ["space"] and len(location) > 1 and location[1] in SPACES:
-        del location[1]  # pydantic names the kind, which is no key of the file
-    if fault["type"] == "union_tag_not_found":
-        location.append("kind")
-    line = _line(location, lines)
-    place = ".".join(str(part) for part in location) or "campaign"
-    prefix = f"line {line}: {place}" if line else place
-    if fault["type"] == "extra_forbidden":
-        allowed = [name for name in model.model_fields if name != "folder"]
-        hint = _meant(location[-1], allowed) or _kind_that_has(location)
-        return f"{prefix} is not a key here; allowed are {', '.join(allowed)}{hint}"
-    if fault["type"] == "missing":
-        return f"{prefix} is required and missing"
-    given = fault.get("input")
-    if fault["type"] == "literal_error":
-        return _wrong_word(prefix, given, re.findall(r"'([^']+)'", fault["ctx"]["expected"]))
-    if fault["type"] == "union_tag_not_found":
-        return _wrong_word(prefix, given["kind"], list(SPACES))
-    message = fault["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    if isinstance(given, (Mapping, list, tuple)) or given is None or isinstance(given, Value):
-        return f"{prefix}: {message}"
-    return f"{prefix} is {given!r}: {message[0].lower()}{message[1:]}"
-
-
-def _wrong_word(prefix: str, given: Any, words: Sequence[str]) -> str:
-    return f"{prefix} is {given!r}; allowed are {', '.join(words)}{_meant(given, words, cutoff=0.5)}"
-
-
-def _meant(given: Any, words: Sequence[str], cutoff: float = 0.6) -> str:
-    nearest = get_close_matches(str(given), words, n=1, cutoff=cutoff)
-    return f"; did you mean {nearest[0]}?" if nearest else ""
-
-
-def _kind_that_has(location: Sequence[str | int]) -> str:
-    kinds = [kind for kind, model in SPACES.items() if location[0] == "space" and location[-1] in model.model_fields]
-    return f"; it goes with kind: {kinds[0]}" if kinds else ""
-
-
-def _is_key(part: Any) -> bool:
-    return isinstance(part, str) and re.fullmatch(r"[A-Za-z_]\w*", part) is not None and "[" not in part
-
-
-def _line(location: Sequence[str | int], lines: Any) -> int | None:
-    """The line (from 1) on which the deepest known part of the location stands."""
-    node: Any = lines
-    line = None
-    for part in location:
-        position = getattr(node, "lc", None)  # where the YAML reader saw each key and item
-        if position is None:
-            break
-        try:
-            line = (position.item(part) if isinstance(part, int) else position.key(part))[0] + 1
-            node = node[part]
-        except (KeyError, IndexError, TypeError, AttributeError):
-            break
-    return line
-
-
-_PARTS: dict[str, type[Value]] = {
-    "objectives": Objective,
-    "constraints": Constraint,
-    "fidelities": Fidelity,
-    "proposer": ProposerConfig,
-    "surrogate": SurrogateConfig,
-    "acquisition": AcquisitionConfig,
-    "budget": Budget,
-}
-
-
-def _model(location: Sequence[str | int]) -> type[Value]:
-    """The model that the last part of a location is a field of."""
-    if len(location) < 2:
-        return CampaignConfig
-    if location[0] == "space":
-        return SPACES.get(str(location[1]), SpaceConfig)
-    return _PARTS.get(str(location[0]), CampaignConfig)

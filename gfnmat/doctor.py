@@ -37,7 +37,7 @@ def examine(campaign: Path | None = None, store: str | None = None) -> list[Find
     Raises:
         ConfigError: the campaign file cannot be used.
     """
-    from gfnmat.config import load
+    from gfnmat.campaign_file import load
 
     if campaign is None:
         return [*_packages(), *_devices(), *_oracles(set())]

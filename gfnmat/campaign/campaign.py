@@ -19,7 +19,8 @@ from gfnmat.campaign.records import Measurement, Suggestion
 from gfnmat.campaign.results import answers_from
 from gfnmat.campaign.sql_store import SqlStore
 from gfnmat.campaign.store import Store, StoreError
-from gfnmat.config import CampaignConfig, ConfigError, load
+from gfnmat.campaign_file import load
+from gfnmat.config import CampaignConfig, ConfigError
 from gfnmat.problem import Problem
 from gfnmat.proposers.pool import PoolProposer
 from oracles import PROPERTIES

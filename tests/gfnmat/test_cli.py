@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from gfnmat.campaign_file import load
 from gfnmat.cli import app
-from gfnmat.config import load
 
 CAMPAIGN = """\
 name: salts

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gfnmat.config import CampaignConfig, ConfigError, load
+from gfnmat.campaign_file import load
+from gfnmat.config import CampaignConfig, ConfigError
 
 GOOD = """\
 name: good

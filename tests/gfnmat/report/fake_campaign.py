@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 from pymatgen.core import Lattice, Structure
 
-from gfnmat.config import CampaignConfig, load
+from gfnmat.campaign_file import load
+from gfnmat.config import CampaignConfig
 from gfnmat.problem import Problem
 
 TWO_OBJECTIVES = [

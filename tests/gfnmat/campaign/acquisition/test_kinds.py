@@ -8,7 +8,8 @@ import pytest
 from gfnmat.campaign.acquisition.explanation import explain
 from gfnmat.campaign.acquisition.kinds import choose_kind
 from gfnmat.campaign.acquisition.pick import Pick
-from gfnmat.config import ConfigError, load
+from gfnmat.campaign_file import load
+from gfnmat.config import ConfigError
 from gfnmat.problem import Budget, Fidelity, Objective, Problem
 
 ONE: list[dict[str, Any]] = [{"property": "a", "goal": "minimize"}]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pymatgen.core import Composition
 
 from gfnmat import CompositionSpace, GFlowNet
-from gfnmat.config import ConfigError, load
+from gfnmat.campaign_file import load
+from gfnmat.config import ConfigError
 
 FILLERS = ["Na", "Mg", "Al", "Ti", "Mn", "Fe", "Ni", "S", "F"]
 
