@@ -23,7 +23,7 @@ VOLUME_CHANGE = (0.4, 2.5)
 COLLAPSED_CONTACT = 0.5
 """Distance, relative to the sum of covalent radii, below which a structure counts as collapsed."""
 
-LONGEST_STEP = 0.1
+LONGEST_STEP = 0.2
 """Distance (A) that an atom moves at most in one step."""
 
 
