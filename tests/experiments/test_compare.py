@@ -21,7 +21,7 @@ from harness.runs import Run
 from harness.sources import DIELECTRIC, TERNARY_OXIDES
 from harness.tables import accounts, curves_table, runs_table, summary_table
 
-import gfnmat
+from gfnmat.campaign_file import load
 
 BENCHMARKS = Path(__file__).parents[2] / "experiments" / "benchmarks"
 TINY = """
@@ -195,8 +195,8 @@ def test_unknown_names_are_refused():
 @pytest.mark.parametrize("method", ["gfnmat", "random", "single_fidelity"])
 def test_campaign_files_of_the_benchmark_are_valid(name, method):
     problem = PROBLEMS[name]
-    content = METHODS[method].applied(problem.content(None), 100, problem.long_budget)
-    assert gfnmat.config.load(content).seed == 100
+    content = METHODS[method].applied(problem.content(None), 100, problem.budgets.get(method))
+    assert load(content).seed == 100
 
 
 def test_of_several_crystals_of_one_formula_one_is_kept_whole(tmp_path):

@@ -21,7 +21,6 @@ class Method:
         changes: section of the campaign file to keys that replace the file's. Another proposer than the file's takes
             none of its settings.
         target_only: the ladder is cut to the target.
-        long: choosing takes no time, so that the problem's long budget may be spent.
         batch: evaluations a round, of a method whom larger rounds do not harm; None leaves the file's.
     """
 
@@ -29,11 +28,10 @@ class Method:
     about: str
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     target_only: bool = False
-    long: bool = False
     batch: int | None = None
 
-    def applied(self, content: Mapping[str, Any], seed: int, long_budget: float | None) -> dict[str, Any]:
-        """A campaign file's content, changed, with a seed."""
+    def applied(self, content: Mapping[str, Any], seed: int, budget: float | None) -> dict[str, Any]:
+        """A campaign file's content, changed, with a seed, and another budget if one is given."""
         changed = {**deepcopy(dict(content)), "seed": seed}
         for section, keys in self.changes.items():
             given = changed.get(section) or {}
@@ -44,9 +42,8 @@ class Method:
             changed["acquisition"] = {**changed.get("acquisition", {}), "batch_size": self.batch}
         if self.target_only:
             changed["fidelities"] = changed["fidelities"][-1:]
-        if self.long:
-            # the bound on rounds is for those that take time to choose
-            changed["budget"] = {"cost": long_budget or changed["budget"]["cost"]}
+        if budget is not None:
+            changed["budget"] = {"cost": budget}  # the bound on rounds is for those that take time to choose
         return changed
 
 
@@ -59,7 +56,6 @@ METHODS: dict[str, Method] = {
             "random members of the space, at the target",
             {"proposer": {"kind": "random"}, "acquisition": SURROGATE_FREE},
             target_only=True,
-            long=True,
             batch=500,
         ),
         Method(
@@ -67,7 +63,6 @@ METHODS: dict[str, Method] = {
             "a genetic algorithm without surrogate, at the target",
             {"proposer": {"kind": "evolutionary"}, "acquisition": SURROGATE_FREE},
             target_only=True,
-            long=True,
             batch=20,
         ),
         Method(

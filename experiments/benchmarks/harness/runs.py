@@ -45,7 +45,7 @@ class Run:
     @classmethod
     def of(cls, problem: Problem, table: Table | None, method: Method, seed: int, output: Path) -> Run:
         """The run, and its folder below `output`."""
-        content = method.applied(problem.content(table), seed, problem.long_budget)
+        content = method.applied(problem.content(table), seed, problem.budgets.get(method.name))
         text = json.dumps(content, sort_keys=True)
         for file in _files(content):
             text = text.replace(json.dumps(str(file)), hashlib.sha256(file.read_bytes()).hexdigest())

@@ -189,7 +189,10 @@ class Improvement:
         return GenericMCMultiOutputObjective(normalised) if self.n_objectives > 1 else GenericMCObjective(normalised)
 
     def _pruned(self, baseline: Tensor) -> Tensor:
-        """What has any chance of being the best; BoTorch draws from torch's global generator to find it."""
+        """What is the best in any of as many draws as improvement is estimated from.
+
+        BoTorch draws from torch's global generator to find it.
+        """
         from botorch.acquisition.multi_objective.utils import prune_inferior_points_multi_objective
         from botorch.acquisition.utils import prune_inferior_points
         from botorch.utils.sampling import manual_seed
@@ -199,6 +202,7 @@ class Improvement:
             "X": baseline,
             "objective": self._objective(),
             "constraints": self._goals.excesses() or None,
+            "num_samples": N_SAMPLES,
         }
         with manual_seed(self.seed), quiet():
             if self.n_objectives == 1:
