@@ -24,8 +24,8 @@ class Problem:
         name: what it is called.
         file: its campaign file.
         source: the table that it reads; None if it reads none of the user's data.
-        budgets: what methods may spend that take no time to choose, so that they too find what is looked for; the others
-            have the campaign's own budget.
+        budgets: what methods that take no time to choose may spend, so that they too find what is looked for; the
+            others have the campaign's own budget.
         reference: the reference point of the hypervolume, a value a property; without one it is a tenth beyond the
             worst of any run's Pareto front, and depends on the runs that are compared.
         k: how many of the best make up the top-K mean and the diversity.
