@@ -5,7 +5,9 @@
 Pools of Sobol points on which Branin and Hartmann-6 are the target (cost 1) and a lower rung costs 0.1: either a lower
 fidelity of BoTorch's augmented version of the function, or a useless one, a random smooth function of the same mean and
 deviation that has nothing to do with it. A campaign's surrogate and selection choose batches of pairs; the first design
-is as a campaign's. What counts is the gap from the best value measured at the target to the pool's best, against the
+is one batch, half of it at the target (a campaign's takes two rounds, and a quarter).
+
+What counts is the gap from the best value measured at the target to the pool's best, against the
 cost of everything measured, the first design included.
 
 Printed for each method are the cost at which its median curve is down to where single fidelity's ends, as a share of
@@ -137,7 +139,7 @@ def run(task: Task, policy: Policy | None, budget: float, seed: int, until: floa
 
 
 def _first_design(order: Sequence[int], single: bool) -> list[tuple[int, int]]:
-    """As a campaign's: half a batch at the target, and these and as many more at the rung below."""
+    """Half a batch at the target, and these and as many more at the rung below."""
     if single:
         return [(row, 1) for row in order[:BATCH]]
     half = BATCH // 2

@@ -17,7 +17,8 @@ def first_design(
     Half of n random candidates are asked of the rung below the target, and each rung below takes these and as many more
     again. The target is asked of a quarter of n, of those first that most rungs have answered: what a cheap rung fails
     on is not worth a dear one, and the candidates they share teach how the rungs relate. Where the ladder has one rung,
-    half of n are asked of it. Less of everything where that would take more than half of the budget, but one at least.
+    half of n are asked of it. Less of everything where what is still to be asked would take more than half of the
+    budget, but one at least; and nothing below that would leave too little for one at the target.
 
     Args:
         open_pairs: which pairs may be asked, `pool x rungs` booleans.
@@ -34,15 +35,13 @@ def first_design(
         return _affordable(_rows(open_pairs, 0, answers)[:n_target], 0, costs[0], budget)
     n_below = -(-n // 2)
     n_target = min(n_below, max(LEAST_SHARED, n // 4))
-    whole = n_target * costs[-1] + n_below * sum(
-        cost * 2 ** (target - 1 - rung) for rung, cost in enumerate(costs[:-1])
-    )
-    part = min(1.0, budget / 2 / whole)
+    lower = n_below * sum(cost * 2 ** (target - 1 - rung) for rung, cost in enumerate(costs[:-1]))
+    part = min(1.0, budget / 2 / (n_target * costs[-1] + below * lower))
     pairs: list[tuple[int, int]] = []
     if below:
         for rung in range(target):
             n_rung = max(1, int(part * n_below)) * 2 ** (target - 1 - rung)
-            found = _affordable(_rows(open_pairs, rung, answers)[:n_rung], rung, costs[rung], budget)
+            found = _affordable(_rows(open_pairs, rung, answers)[:n_rung], rung, costs[rung], budget - costs[-1])
             budget -= len(found) * costs[rung]
             pairs += found
     if at_target or not pairs:
@@ -58,4 +57,4 @@ def _rows(open_pairs: Tensor, rung: int, answers: Tensor) -> list[int]:
 
 
 def _affordable(rows: Sequence[int], rung: int, cost: float, budget: float) -> list[tuple[int, int]]:
-    return [(row, rung) for row in rows[: int((budget + 1e-9) // cost)]]
+    return [(row, rung) for row in rows[: max(0, int((budget + 1e-9) // cost))]]

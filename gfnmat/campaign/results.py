@@ -77,7 +77,7 @@ def answers_from(
 def _number(given: Any) -> int:
     try:
         number = int(given)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"id {given!r} is not a number; keep the id of each ask.") from None
     if number != float(given):
         raise ValueError(f"id {given!r} is not a whole number; keep the id of each ask.")
@@ -91,7 +91,7 @@ def _place(number: int, suggested: int, given: Any) -> int | Replicate:
     try:
         replicate = int(given)
         is_whole = replicate == float(given) and replicate >= 0
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         is_whole = False
     if not is_whole:
         raise ValueError(f"id {number}: replicate is {given!r}; number the measurements of one pair 0, 1, 2 ...")

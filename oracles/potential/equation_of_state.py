@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -102,7 +101,9 @@ def minima(potential: Potential, structures: Sequence[Structure]) -> list[Equati
         open_ = []
         for i, curve in _curves(potential, structures, beyond).items():
             basin = _first_minimum(curve)
-            if basin is not None:
+            if isinstance(basin, Exception):
+                results[i] = basin
+            elif basin is not None and basin < REACH:
                 centres[i] = float(beyond[i][basin])
                 results[i] = InfeasibleError(UNSETTLED)
                 open_.append(i)
@@ -133,11 +134,17 @@ def _beyond(structure: Structure, edge: float, *, larger: bool) -> tuple[np.ndar
     return volumes, InfeasibleError(UNSETTLED)
 
 
-def _first_minimum(curve: Sequence[float | Exception]) -> int | None:
-    """Return where the energy first stops to fall; None if it does not before the end or a failure."""
-    for i, (here, there) in enumerate(pairwise(curve)):
-        if isinstance(here, Exception) or isinstance(there, Exception):
-            return None
-        if here <= there:
-            return i
-    return None
+def _first_minimum(curve: Sequence[float | Exception]) -> int | Exception | None:
+    """Return where the energy first stops to fall, else the end; or the failure before that; None of no energies.
+
+    The end is a centre too: a minimum less than a stride beyond what the guards admit is still among the volumes
+    around the last one that they do admit.
+    """
+    lowest = np.inf
+    for i, answer in enumerate(curve):
+        if isinstance(answer, Exception):
+            return answer
+        if lowest <= answer:
+            return i - 1
+        lowest = answer
+    return len(curve) - 1 if curve else None

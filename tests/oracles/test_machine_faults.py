@@ -182,6 +182,25 @@ def test_a_minimum_far_from_the_first_volume_is_found(factor):
     assert len(potential.seen) <= 2 * len(STRAINS) + REACH + 1
 
 
+@pytest.mark.parametrize(("first", "at"), [(80 / 1.05 / 1.12, 80 / 1.05), (8.0, 7.1)])
+def test_a_minimum_less_than_a_stride_from_what_the_guards_refuse_is_found(first, at):
+    start = rock_salt(5.65).get_primitive_structure().scale_lattice(2 * first)
+    (found,) = minima(Law(lambda s: ((per_atom(s) / at) ** (-2 / 3) - 1) ** 2), [start])
+    assert found.volume == pytest.approx(at, rel=1e-6)
+
+
+def test_a_fault_of_the_machine_on_the_way_to_a_minimum_is_told_as_such():
+    start = rock_salt(5.65).get_primitive_structure()
+
+    def falls_until_memory_ends(structure):
+        if per_atom(structure) > 1.2 * per_atom(start):
+            raise MemoryError("out of memory")
+        return -per_atom(structure)
+
+    (answer,) = minima(Law(falls_until_memory_ends), [start])
+    assert isinstance(answer, MemoryError)
+
+
 def test_a_guarded_centre_costs_no_other_structure():
     target = per_atom(rock_salt(5.65))
     potential = Law(lambda s: per_atom(s) if per_atom(s) < 13 else (per_atom(s) / target - 1) ** 2)

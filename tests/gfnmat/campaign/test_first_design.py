@@ -1,5 +1,6 @@
 """The first design: the lower rungs, and then the target on what they answered."""
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,6 +46,19 @@ def test_a_ladder_of_one_rung_is_asked_half_a_batch() -> None:
     assert first_design(open_pairs, answers, (1.0,), n=9, budget=60, below=True, at_target=False) == [
         (i, 0) for i in range(5)
     ]
+
+
+@pytest.mark.parametrize(("budget", "below", "at_target"), [(10.0, 0, 1), (10.5, 0, 1), (11.0, 1, 1), (100.0, 8, 4)])
+def test_what_the_lower_rungs_take_leaves_the_target_its_share(budget: float, below: int, at_target: int) -> None:
+    """In two rounds, with the lower rungs paid in the first."""
+    costs = (1.0, 10.0)
+    open_pairs, answers = everything(60, 2)
+    first = first_design(open_pairs, answers, costs, n=16, budget=budget, below=True, at_target=False)
+    left = budget - sum(costs[rung] for _, rung in first)
+    for row, rung in first:
+        open_pairs[row, rung] = False
+    then = first_design(open_pairs, answers, costs, n=16, budget=left, below=False, at_target=True)
+    assert counts(first + then, 2) == [below, at_target]
 
 
 @given(

@@ -269,6 +269,7 @@ def test_the_loop_goes_on_with_replicates_that_contradict_each_other(
     ("row", "reason"),
     [
         ({"replicate": -1}, "replicate is -1; number the measurements of one pair 0, 1, 2"),
+        ({"replicate": float("inf")}, "replicate is inf; number the measurements of one pair 0, 1, 2"),
         ({"replicate": 0.5}, "replicate is 0.5"),
         ({"replicate": "second"}, "replicate is 'second'"),
         ({"score_error": -0.1}, "score_error is -0.1; a standard error is a number from 0"),
