@@ -10,7 +10,7 @@ from gfnmat.campaign.acquisition.agreement import LEAST_SHARED
 
 
 def first_design(
-    open_pairs: Tensor, answers: Tensor, costs: Sequence[float], n: int, budget: float, below: bool, at_target: bool
+    open_pairs: Tensor, answers: Tensor, costs: Sequence[float], n: int, budget: float, begun: int, in_one_round: bool
 ) -> list[tuple[int, int]]:
     """Pairs of candidate and rung, (row, rung): the lower rungs first, and then the target on what they answered.
 
@@ -26,35 +26,37 @@ def first_design(
         costs: of each rung.
         n: size of a batch.
         budget: what is left.
-        below: whether the lower rungs are asked, which they are once.
-        at_target: whether the target is asked; it is where nothing can be asked below.
+        begun: how many pairs at lower rungs were asked before; fewer than these would be are no first design.
+        in_one_round: whether the target is asked at once; it is also where nothing can be asked below.
     """
     target = len(costs) - 1
     if not target:
         n_target = max(1, min(-(-n // 2), int(budget / 2 // costs[0])))
-        return _affordable(_rows(open_pairs, 0, answers)[:n_target], 0, costs[0], budget)
+        return best_known(open_pairs, answers, 0, n_target, costs[0], budget)
     n_below = -(-n // 2)
     n_target = min(n_below, max(LEAST_SHARED, n // 4))
     lower = n_below * sum(cost * 2 ** (target - 1 - rung) for rung, cost in enumerate(costs[:-1]))
-    part = min(1.0, budget / 2 / (n_target * costs[-1] + below * lower))
+    part = min(1.0, budget / 2 / (n_target * costs[-1] + lower))
+    is_begun = begun >= max(1, int(part * n_below))
+    if is_begun:
+        part = min(1.0, budget / 2 / (n_target * costs[-1]))
     pairs: list[tuple[int, int]] = []
-    if below:
+    if not is_begun:
         for rung in range(target):
             n_rung = max(1, int(part * n_below)) * 2 ** (target - 1 - rung)
-            found = _affordable(_rows(open_pairs, rung, answers)[:n_rung], rung, costs[rung], budget - costs[-1])
+            found = best_known(open_pairs, answers, rung, n_rung, costs[rung], budget - costs[-1])
             budget -= len(found) * costs[rung]
             pairs += found
-    if at_target or not pairs:
+    if is_begun or in_one_round or not pairs:
         n_target = max(1, int(part * n_target))
-        pairs += _affordable(_rows(open_pairs, target, answers)[:n_target], target, costs[-1], budget)
+        pairs += best_known(open_pairs, answers, target, n_target, costs[-1], budget)
     return pairs
 
 
-def _rows(open_pairs: Tensor, rung: int, answers: Tensor) -> list[int]:
-    """Those that the rung may be asked of, the best known first, else in the order of the pool."""
+def best_known(
+    open_pairs: Tensor, answers: Tensor, rung: int, n: int, cost: float, budget: float
+) -> list[tuple[int, int]]:
+    """Up to n pairs at a rung that the budget pays for: what most lower rungs have answered, else as in the pool."""
     rows = open_pairs[:, rung].nonzero()[:, 0]
-    return rows[answers[rows].argsort(descending=True, stable=True)].tolist()
-
-
-def _affordable(rows: Sequence[int], rung: int, cost: float, budget: float) -> list[tuple[int, int]]:
-    return [(row, rung) for row in rows[: max(0, int((budget + 1e-9) // cost))]]
+    ranked = rows[answers[rows].argsort(descending=True, stable=True)].tolist()
+    return [(row, rung) for row in ranked[: max(0, min(n, int((budget + 1e-9) // cost)))]]

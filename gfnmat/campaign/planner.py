@@ -22,7 +22,7 @@ from gfnmat.campaign.acquisition.selection import Policy, select
 from gfnmat.campaign.acquisition.situation import Offer, Situation
 from gfnmat.campaign.feasibility import Feasibility
 from gfnmat.campaign.features import features_of, identities
-from gfnmat.campaign.first_design import first_design
+from gfnmat.campaign.first_design import best_known, first_design
 from gfnmat.campaign.fitness import measured
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.history import History
@@ -83,7 +83,7 @@ class Planner:
         only_rung: int | None = None,
         say: Callable[[str], None] = lambda phase: None,
     ) -> Plan:
-        """Up to n choices that what is left of the budget pays for.
+        """Up to n choices that what is left of the budget pays for; a first design of many rungs may take more.
 
         Args:
             history: everything known.
@@ -323,12 +323,14 @@ class Planner:
         self, offered: Offered, history: History, n: int, budget: float, only_rung: int | None, round_number: int
     ) -> tuple[Choice, ...]:
         costs = [fidelity.cost for fidelity in self.config.fidelities]
-        if only_rung is not None:
-            return self._at_random(offered.candidates, offered.open_pairs, n, budget, only_rung)
-        begun = any(suggestion.choice.rung < len(costs) - 1 for suggestion in history.suggestions)
-        is_last = self.config.budget.rounds is not None and round_number + 1 >= self.config.budget.rounds
         answers = offered.answered[:, :-1].sum(1)
-        pairs = first_design(offered.open_pairs, answers, costs, n, budget, not begun, begun or is_last)
+        if only_rung is not None:
+            pairs = best_known(offered.open_pairs, answers, only_rung, n, costs[only_rung], budget)
+        else:
+            begun = sum(suggestion.choice.rung < len(costs) - 1 for suggestion in history.suggestions)
+            rounds = self.config.budget.rounds
+            is_short = rounds is not None and round_number + 2 >= rounds  # what two rounds bring would never be used
+            pairs = first_design(offered.open_pairs, answers, costs, n, budget, begun, is_short)
         return self._choices(offered.candidates, pairs, "first design: random candidates, shared by the rungs")
 
 

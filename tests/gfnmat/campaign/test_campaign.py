@@ -305,3 +305,17 @@ def test_a_campaign_may_name_what_its_sampler_is_trained_on(open_campaign: Opene
     campaign = open_campaign(proposer=settings, budget={"cost": 8, "rounds": 3})
     campaign.run()
     assert campaign.rounds()["log_z"].iloc[-1] > 0
+
+
+def test_a_campaign_of_two_rounds_learns_from_the_first(open_campaign: Opener) -> None:
+    campaign = open_campaign(budget={"cost": 20, "rounds": 2})
+    campaign.run()
+    assert list(campaign.rounds().acquisition.str.startswith("first design")) == [True, False]
+
+
+def test_what_a_person_asked_of_a_lower_rung_is_no_first_design(open_campaign: Opener) -> None:
+    campaign = open_campaign()
+    campaign.ask(1, fidelity="hint")
+    campaign.run()
+    measured = campaign.measurements()
+    assert set(measured.fidelity[measured["round"] == 0]) == {"hint"}
