@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from oracles.evaluation import Evaluation, InfeasibleError
 from oracles.formula_table import Key, check_columns, compositions, key_of, read
 from oracles.oracle import each
+from oracles.provenance import file_digest, signed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,10 +53,16 @@ class Table:
             raise ValueError(f"{self._source} has no numeric column besides {key!r}")
         self.properties = tuple(columns)
         self._rows = self._index(data, key, columns)
+        self.provenance = {
+            "oracle": "table",
+            "table": "a data frame" if path is None else str(path),
+            "sha256": _digest(data) if path is None else file_digest(Path(path).expanduser()),
+            "columns": ", ".join(f"{name}: {column}" for name, column in columns.items()),
+        }
 
     def evaluate(self, materials: Sequence[Composition | Structure]) -> list[Evaluation]:
         """Return the table's row for each material."""
-        return each(self._evaluate, materials)
+        return signed(each(self._evaluate, materials), self.provenance)
 
     def admits(self, materials: Sequence[Composition | Structure]) -> list[bool]:
         """Return whether the table has each material."""
@@ -85,3 +93,8 @@ class Table:
             }
             for position, composition in enumerate(compositions(data, key, self._source))
         }
+
+
+def _digest(frame: pd.DataFrame) -> str:
+    """Return the SHA-256 of a data frame written as CSV."""
+    return hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()

@@ -128,8 +128,10 @@ class Campaign:
         return self._store.tell(answers_from(results, issued, self._ladder.all_properties), correct=correct)
 
     def measurements(self) -> pd.DataFrame:
-        """Everything that came back: id, formula, fidelity, replicate, status, cost, round, properties, seconds, error.
+        """Everything that came back: id, formula, fidelity, replicate, status, cost, round, properties, seconds, error,
+        provenance.
 
+        Provenance is by what the oracle computed it: versions, and settings; empty for what a person told.
         Standard errors that are known are in columns PROPERTY_error. Of crystals also space_group and key (as they
         were proposed), and duplicate_of: the measurement at the target
         in which this material was measured before.

@@ -102,4 +102,5 @@ def _answer(evaluation: Evaluation) -> Answer:
         structure=evaluation.structure,
         seconds=evaluation.seconds,
         error=evaluation.error,
+        provenance=evaluation.provenance,
     )
