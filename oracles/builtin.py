@@ -81,6 +81,13 @@ def python(
     return PythonFunction(function, properties, path)
 
 
+def laboratory(properties: Sequence[str]) -> Oracle:
+    """Build what a person measures."""
+    from oracles.laboratory import Laboratory
+
+    return Laboratory(properties)
+
+
 def probe_chgnet() -> str:
     """Return the versions of CHGNet and of the references; raise where they are missing."""
     from importlib.metadata import version
@@ -104,3 +111,4 @@ def register_builtin() -> None:
     )
     register("table", table, "look-up in a CSV file or data frame", deterministic=True)
     register("python", python, "the user's own function, 'module:name'")
+    register("laboratory", laboratory, "a person: asked by the campaign, and told to it later")
