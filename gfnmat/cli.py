@@ -242,15 +242,28 @@ def report(
 def doctor(
     file: Annotated[Path | None, typer.Argument(metavar="[CAMPAIGN.yaml]", help="A campaign to look at.")] = None,
     store: StoreUrl = None,
+    oracle: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:NAME", help="Run this function, or an oracle by its name, through the contract."),
+    ] = None,
+    properties: Annotated[
+        list[str] | None,
+        typer.Option("--property", help="What the function answers; may be repeated. [all]"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what is installed, what each oracle can do here, and whether a campaign's store answers."""
     from dataclasses import asdict
 
     from gfnmat.doctor import examine
+    from gfnmat.oracle_check import check_oracle
 
     with user_input():
-        findings = examine(file, store)
+        if oracle is None and properties:
+            raise ValueError("--property says what the function of --oracle answers; give that too.")
+        if oracle is not None and file is not None:
+            raise ValueError("--oracle looks at one oracle alone; leave out the campaign.")
+        findings = check_oracle(oracle, properties or (), Path.cwd()) if oracle else examine(file, store)
     if as_json:
         import json
 

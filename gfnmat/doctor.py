@@ -13,7 +13,7 @@ class Finding:
     """Something that was looked at.
 
     Attributes:
-        kind: `package`, `oracle`, `device` or `store`.
+        kind: `package`, `oracle`, `device`, `store`, or `contract` (see `gfnmat.oracle_check`).
         name: which one.
         works: whether it can be used here.
         required: whether gfnmat, or the campaign that was asked about, cannot do without it.

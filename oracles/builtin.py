@@ -63,11 +63,12 @@ def table(
     frame: pd.DataFrame | None = None,
     key: str = "formula",
     columns: Mapping[str, str] | Sequence[str] | None = None,
+    dataset: str | None = None,
 ) -> Oracle:
-    """Build the look-up in a CSV file or data frame."""
+    """Build the look-up in a file, a data frame, or a data set of matminer."""
     from oracles.table import Table
 
-    return Table(path, frame, key, columns)
+    return Table(path, frame, key, columns, dataset)
 
 
 def python(
@@ -79,6 +80,13 @@ def python(
     from oracles.python_function import PythonFunction
 
     return PythonFunction(function, properties, path)
+
+
+def laboratory(properties: Sequence[str]) -> Oracle:
+    """Build what a person measures."""
+    from oracles.laboratory import Laboratory
+
+    return Laboratory(properties)
 
 
 def probe_chgnet() -> str:
@@ -102,5 +110,6 @@ def register_builtin() -> None:
     register(
         "chgnet", chgnet, "CHGNet potential: single_point, equation_of_state or relax", probe_chgnet, deterministic=True
     )
-    register("table", table, "look-up in a CSV file or data frame", deterministic=True)
+    register("table", table, "look-up in a file, a data frame, or a data set of matminer", deterministic=True)
     register("python", python, "the user's own function, 'module:name'")
+    register("laboratory", laboratory, "a person: asked by the campaign, and told to it later")

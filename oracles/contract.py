@@ -67,35 +67,63 @@ class OracleContract:
         oracle = self.make()
         for evaluation in oracle.evaluate(self.good):
             assert evaluation.status == "done", evaluation.error
-            assert evaluation.values.keys() <= set(oracle.properties)
+            undeclared = evaluation.values.keys() - set(oracle.properties)
+            assert not undeclared, f"not among its properties: {', '.join(sorted(undeclared))}"
             assert objection(evaluation.values) is None
             assert evaluation.seconds >= 0
+
+    def test_answers_say_what_they_were_computed_by(self) -> None:
+        """Every answer, done or not, has a provenance of names and texts, and asking again gives the same."""
+        oracle = self.make()
+        found = oracle.evaluate([*self.good, *self.bad])
+        for evaluation in found:
+            assert evaluation.provenance, f"{evaluation.status} without provenance"
+            assert all(isinstance(text, str) for item in evaluation.provenance.items() for text in item)
+        done = [evaluation.provenance for evaluation in found if evaluation.status == "done"]
+        again = [evaluation.provenance for evaluation in oracle.evaluate(self.good)]
+        assert done == again
 
     def test_failures_say_why(self) -> None:
         """A material that cannot be answered is a failure with a reason, and no exception."""
         for evaluation in self.evaluate(self.bad):
-            assert evaluation.status == "infeasible"
+            assert evaluation.status == "infeasible", evaluation.error
             assert evaluation.error
             assert not evaluation.values
 
     def test_a_bad_material_costs_no_other(self) -> None:
         """Among bad materials the good ones have the answers that they have alone, and the order is kept."""
         expected = [self.evaluate([material])[0] for material in self.good]
+        among = self._among_bad()
+        others = sum(not self.same(a, b) for a, b in zip(expected, among, strict=True))
+        assert not others, f"{others} of {len(expected)} answers are others than alone"
+
+    def test_a_bad_material_takes_no_other_along(self) -> None:
+        """Among bad materials the good ones are answered, whatever the answer."""
+        lost = [evaluation.error for evaluation in self._among_bad() if evaluation.status != "done"]
+        assert not lost, f"{len(lost)} of {len(self.good)} are not answered, the first with: {lost[0]}"
+
+    def _among_bad(self) -> list[Evaluation]:
+        """Return the answers to the good materials where each follows a bad one."""
         mixed: list[Composition | Structure] = []
         for k, material in enumerate(self.good):
             mixed += [self.bad[k % len(self.bad)], material] if self.bad else [material]
         answers = self.evaluate(mixed)
-        assert len(answers) == len(mixed)
-        among = answers[1::2] if self.bad else answers
-        assert all(self.same(a, b) for a, b in zip(expected, among, strict=True))
+        assert len(answers) == len(mixed), f"{len(mixed)} materials and {len(answers)} answers"
+        return answers[1::2] if self.bad else answers
 
     def test_the_same_question_has_the_same_answer(self) -> None:
-        """Asked twice, one oracle and a new one answer alike, and the order of a batch does not matter."""
+        """Asked twice, one oracle and a new one answer alike."""
         oracle = self.make()
-        first, again = oracle.evaluate(self.good), oracle.evaluate(self.good)
-        reverse = self.evaluate(list(reversed(self.good)))[::-1]
-        assert all(self.same(a, b) for a, b in zip(first, again, strict=True))
-        assert all(self.same(a, b) for a, b in zip(first, reverse, strict=True))
+        first = oracle.evaluate(self.good)
+        for again in (oracle.evaluate(self.good), self.evaluate(self.good)):
+            others = sum(not self.same(a, b) for a, b in zip(first, again, strict=True))
+            assert not others, f"{others} of {len(first)} answers are others the second time"
+
+    def test_the_order_of_a_batch_does_not_matter(self) -> None:
+        """The same materials in reverse order have the same answers."""
+        forward, reverse = self.evaluate(self.good), self.evaluate(list(reversed(self.good)))[::-1]
+        others = sum(not self.same(a, b) for a, b in zip(forward, reverse, strict=True))
+        assert not others, f"{others} of {len(forward)} answers are others in reverse order"
 
     def test_materials_are_left_as_they_were(self) -> None:
         """Evaluating changes no material."""

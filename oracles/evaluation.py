@@ -43,6 +43,7 @@ class Evaluation:
     structure: the structure that the values belong to, where there is one.
     seconds: wall-clock time spent; a batch's shared time is divided evenly.
     error: why there are no values; None if done.
+    provenance: by what it was computed, as names and texts: the oracle, versions of code, model and data, and settings.
 
     Raises ValueError for an answer that contradicts itself or is not physical.
     """
@@ -53,6 +54,7 @@ class Evaluation:
     structure: Structure | None = None
     seconds: float = 0.0
     error: str | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.status not in get_args(Status):

@@ -46,6 +46,7 @@ from oracles.potential import guards
 from oracles.potential.charges import formal_charges
 from oracles.potential.ewald import Pairs, madelung_matrix, pairs_within
 from oracles.potential.volume import SOFTNESS, bond_length
+from oracles.provenance import signed, versions_of
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition, Structure
@@ -85,10 +86,11 @@ class Ionic:
             raise ValueError("`max_atoms` is at least 1")
         self.max_atoms = max_atoms
         self._pauling = Pauling()
+        self.provenance = {"oracle": "ionic", **versions_of("gfnmat", "pymatgen"), "max_atoms": str(max_atoms)}
 
     def evaluate(self, materials: Sequence[Composition | Structure]) -> list[Evaluation]:
         """Return the estimate for each material; crystals that `guards` refuses are infeasible."""
-        return each(self._evaluate, materials)
+        return signed(each(self._evaluate, materials), self.provenance)
 
     def admits(self, materials: Sequence[Composition | Structure]) -> list[bool]:
         """Return whether all elements of each material have an electronegativity."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from oracles.elements import amounts
 from oracles.evaluation import Evaluation, InfeasibleError
 from oracles.oracle import each
+from oracles.provenance import signed, versions_of
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition, Structure
@@ -39,9 +40,12 @@ class Pauling:
 
     properties: tuple[str, ...] = ("formation_energy",)
 
+    def __init__(self) -> None:
+        self.provenance = {"oracle": "pauling", **versions_of("pymatgen")}
+
     def evaluate(self, materials: Sequence[Composition | Structure]) -> list[Evaluation]:
         """Return the estimate for each material; one with an element without electronegativity is infeasible."""
-        return each(self._evaluate, materials)
+        return signed(each(self._evaluate, materials), self.provenance)
 
     def admits(self, materials: Sequence[Composition | Structure]) -> list[bool]:
         """Return whether all elements of each material have an electronegativity."""

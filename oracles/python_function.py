@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from oracles.evaluation import Evaluation
+from oracles.provenance import file_digest, signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,11 +50,13 @@ class PythonFunction:
         self.function = _imported(function, path) if isinstance(function, str) else function
         if not callable(self.function):
             raise ValueError(f"python: {function!r} is not callable")
+        self.provenance = {"oracle": "python", **_origin(self.function)}
 
     def evaluate(self, materials: Sequence[Composition | Structure]) -> list[Evaluation]:
         """Return the function's answers, each checked."""
-        if not materials:
-            return []
+        return signed(self._evaluate(materials), self.provenance) if materials else []
+
+    def _evaluate(self, materials: Sequence[Composition | Structure]) -> list[Evaluation]:
         start = perf_counter()
         try:
             answers = list(self.function(list(materials)))
@@ -85,6 +88,17 @@ class PythonFunction:
             if not isinstance(value, Real) or isinstance(value, bool):
                 return Evaluation.infeasible(f"{name} is {value!r}, not a number", seconds=seconds)
         return Evaluation.judged(values, seconds=seconds)
+
+
+def _origin(function: Callable[..., Any]) -> dict[str, str]:
+    """Return the function's module and name, and the SHA-256 of the file that defines it, where there is one."""
+    named = function if hasattr(function, "__qualname__") else type(function)
+    module = getattr(named, "__module__", "")
+    origin = {"function": f"{module}:{getattr(named, '__qualname__', repr(named))}"}
+    source = getattr(sys.modules.get(module), "__file__", None)
+    if source is not None and Path(source).is_file():
+        origin["sha256"] = file_digest(source)
+    return origin
 
 
 @contextmanager

@@ -71,6 +71,9 @@ class Campaign:
     def run(self, progress: Callable[[Progress], None] | None = None) -> str:
         """Closes the loop until the budget or the rounds are spent; resumes what was interrupted.
 
+        A round that needs a laboratory ends the run once its other evaluations are done; the next run goes on when
+        all that was asked of the laboratory is told or withdrawn.
+
         Args:
             progress: told of every step.
 
@@ -128,8 +131,10 @@ class Campaign:
         return self._store.tell(answers_from(results, issued, self._ladder.all_properties), correct=correct)
 
     def measurements(self) -> pd.DataFrame:
-        """Everything that came back: id, formula, fidelity, replicate, status, cost, round, properties, seconds, error.
+        """Everything that came back: id, formula, fidelity, replicate, status, cost, round, properties, seconds, error,
+        provenance.
 
+        Provenance is by what the oracle computed it: versions, and settings; empty for what a person told.
         Standard errors that are known are in columns PROPERTY_error. Of crystals also space_group and key (as they
         were proposed), and duplicate_of: the measurement at the target
         in which this material was measured before.
@@ -233,6 +238,8 @@ class Campaign:
             self._evaluate_outstanding(progress)
             history, number = self._history(), len(self._store.rounds())
             require_deciding_properties(history, known)
+            if (awaited := self._awaited_in_words(history)) is not None:
+                return awaited
             if (reason := self._end(history, number)) is not None:
                 return reason
             plan = self._planner.plan(
@@ -244,6 +251,17 @@ class Campaign:
             if not plan.choices:
                 return "no candidate is left that an oracle can answer and the budget pays for"
             self._issue(plan, number, asked=False)
+
+    def _awaited_in_words(self, history: History) -> str | None:
+        """What the loop issued to a person, without whom it does not know how to go on; None if there is none."""
+        awaited = [s.choice.rung for s in history.outstanding if not s.asked and self._ladder.is_by_hand(s.choice.rung)]
+        if not awaited:
+            return None
+        named = ", ".join(f"{awaited.count(rung)} of {self._fidelity_names[rung]}" for rung in sorted(set(awaited)))
+        return (
+            f"results are awaited: {named} (`gfnmat ask --again` lists them); once they are told, or withdrawn, the "
+            "same command goes on"
+        )
 
     def _history(self) -> History:
         return History(self._goals, self._store.suggestions(), self._store.measurements())
@@ -269,8 +287,10 @@ class Campaign:
         return self._store.issue(plan.choices, self._fidelity_names, record, state, number, asked=asked)
 
     def _evaluate_outstanding(self, progress: Callable[[Progress], None] | None) -> None:
-        """Evaluates what the loop issued and has no answer for."""
-        while waiting := [s for s in self._history().outstanding if not s.asked]:
+        """Evaluates what the loop issued and has no answer for; what a person answers is left to them."""
+        while waiting := [
+            s for s in self._history().outstanding if not (s.asked or self._ladder.is_by_hand(s.choice.rung))
+        ]:
             for batch in self._evaluator.evaluate(waiting):
                 if progress is not None:  # reading all of a long history after each batch takes longer than the batch
                     progress(self._where(self._history(), batch[0].round, "evaluate"))

@@ -50,7 +50,7 @@ def _names(choice: Choice) -> dict[str, Any]:
 def measurements_frame(
     history: History, fidelities: Sequence[str], properties: Sequence[str], crystals: bool
 ) -> pd.DataFrame:
-    """One row a measurement: id, names, fidelity, replicate, status, cost, round, each property, seconds, error.
+    """One row a measurement: id, names, fidelity, replicate, status, cost, round, properties, seconds, error, by what.
 
     After the properties come the standard errors of those of which any is known, as `PROPERTY_error`. Of crystals also
     `duplicate_of`: the first measurement at the target of the same material; NA for that itself.
@@ -72,13 +72,14 @@ def measurements_frame(
             "duplicate_of": history.duplicates.get(m.suggestion.id),
             "seconds": m.answer.seconds,
             "error": m.answer.error,
+            "provenance": ", ".join(f"{name}={text}" for name, text in m.answer.provenance.items()),
         }
         for m in history.measurements
     ]
     columns = ["id", *_name_columns(crystals), "fidelity", "replicate", "status", "cost", "round", *properties]
     columns += [f"{name}_error" for name in doubted]
     columns += ["duplicate_of"] if crystals else []
-    frame = pd.DataFrame(rows, columns=[*columns, "seconds", "error"])
+    frame = pd.DataFrame(rows, columns=[*columns, "seconds", "error", "provenance"])
     return frame.astype({"duplicate_of": "Int64"}) if crystals else frame
 
 

@@ -15,6 +15,7 @@ from gfnmat.config import ConfigError
 from gfnmat.problem import Fidelity, Problem
 from gfnmat.space.candidates import Candidates
 from oracles import Evaluation, Oracle, Screening
+from oracles.laboratory import Laboratory
 
 
 class Ladder:
@@ -43,6 +44,10 @@ class Ladder:
     def properties(self, rung: int) -> tuple[str, ...]:
         """What a rung's oracle answers."""
         return self._oracles[rung].properties
+
+    def is_by_hand(self, rung: int) -> bool:
+        """Whether a person answers at a rung, whom the loop has to wait for."""
+        return isinstance(self._oracles[rung], Laboratory)
 
     @cached_property
     def all_properties(self) -> tuple[str, ...]:
@@ -84,8 +89,10 @@ def _built(fidelity: Fidelity, problem: Problem, folder: Path) -> Oracle:
             f"fidelities: {fidelity.name}: replicates is {fidelity.replicates}, and the oracle {fidelity.oracle} gives "
             "the same answer each time; leave it at 1"
         )
+    if fidelity.oracle in ("python", "laboratory"):
+        settings = {"properties": problem.properties, **settings}
     if fidelity.oracle == "python":
-        settings = {"properties": problem.properties, "path": folder, **settings}
+        settings = {"path": folder, **settings}
     if fidelity.oracle == "table" and "path" in settings:
         settings["path"] = folder / Path(settings["path"]).expanduser()
     try:
@@ -102,4 +109,5 @@ def _answer(evaluation: Evaluation) -> Answer:
         structure=evaluation.structure,
         seconds=evaluation.seconds,
         error=evaluation.error,
+        provenance=evaluation.provenance,
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 
 from gfnmat.campaign.schema import now
+from oracles.provenance import versions_of
 
 PACKAGES = ("gfnmat", "torch", "torchgfn", "botorch", "gpytorch", "pymatgen", "matminer", "smact", "chgnet")
 
@@ -13,15 +13,8 @@ PACKAGES = ("gfnmat", "torch", "torchgfn", "botorch", "gpytorch", "pymatgen", "m
 def provenance() -> dict[str, str]:
     """Versions of what takes part, the platform, and the time, as plain text."""
     return {
-        **{name: _version(name) for name in PACKAGES},
+        **versions_of(*PACKAGES),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "started": now(),
     }
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"

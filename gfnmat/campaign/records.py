@@ -91,6 +91,7 @@ class Answer:
         seconds: time spent.
         error: what went wrong.
         duplicate_of: number of an earlier suggestion, which gave the same structure at the target.
+        provenance: by what it was computed (see `oracles.Evaluation`); empty for what a person told.
     """
 
     status: Status
@@ -100,6 +101,7 @@ class Answer:
     seconds: float = 0.0
     error: str | None = None
     duplicate_of: int | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,7 @@ def measurement_row(number: int, revision: int, answer: Answer) -> MeasurementRo
         seconds=answer.seconds,
         error=answer.error,
         duplicate_of=answer.duplicate_of,
+        provenance=dict(answer.provenance),
     )
 
 
@@ -78,6 +79,7 @@ def answer_of(row: MeasurementRow) -> Answer:
         seconds=row.seconds,
         error=row.error,
         duplicate_of=row.duplicate_of,
+        provenance=row.provenance or {},
     )
 
 

@@ -8,8 +8,11 @@ from typing import Any
 from sqlalchemy import JSON, Boolean, Float, ForeignKey, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-SCHEMA_VERSION = 3
-UPGRADES: dict[int, str] = {2: "ALTER TABLE suggestions ADD COLUMN replicate INTEGER NOT NULL DEFAULT 0"}
+SCHEMA_VERSION = 4
+UPGRADES: dict[int, str] = {
+    2: "ALTER TABLE suggestions ADD COLUMN replicate INTEGER NOT NULL DEFAULT 0",
+    3: "ALTER TABLE measurements ADD COLUMN provenance JSON",
+}
 """What makes of a store of one version one of the next, without touching what it holds."""
 
 
@@ -82,5 +85,6 @@ class MeasurementRow(Base):
     seconds: Mapped[float] = mapped_column(Float)
     error: Mapped[str | None] = mapped_column(Text, nullable=True)
     duplicate_of: Mapped[int | None] = mapped_column(Integer, nullable=True)
+    provenance: Mapped[dict[str, str] | None] = mapped_column(JSON, nullable=True)
     told_at: Mapped[str] = mapped_column(String(40), default=now)
     suggestion: Mapped[SuggestionRow] = relationship()

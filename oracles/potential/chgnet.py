@@ -14,6 +14,7 @@ import numpy as np
 
 from oracles.potential.references import References, load
 from oracles.potential.torch_faults import machine_faults
+from oracles.provenance import versions_of
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
@@ -42,6 +43,11 @@ class CHGNetPotential:
     def references(self) -> References:
         """The elements at this level."""
         return load("chgnet")
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """The versions of CHGNet and torch, and the device."""
+        return {"potential": "CHGNet", **versions_of("chgnet", "torch"), "device": self.device or "default"}
 
     def prepare(self) -> None:
         """Load the model; raises what keeps it from working: a device or file that is missing, another version."""

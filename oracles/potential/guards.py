@@ -19,6 +19,10 @@ VOLUME_RANGE = (5.0, 80.0)
 CLOSEST_CONTACT = 0.7
 """Shortest distance allowed, as a share of the sum of the covalent radii."""
 
+THINNEST_CELL = 0.5
+"""Distance (A) allowed between opposite faces of a cell: neighbours are sought in all cells within reach, and of a
+sheared cell 4 A wide, whose faces are 4e-6 A apart, that takes 200 GB."""
+
 
 @cache
 def covalent_radii() -> dict[str, float]:
@@ -45,11 +49,20 @@ def check(structure: Structure, max_atoms: int) -> None:
 
 
 def check_packing(structure: Structure) -> None:
-    """Raise `InfeasibleError` unless the volume is in `VOLUME_RANGE` and no contact below `CLOSEST_CONTACT`."""
+    """Raise `InfeasibleError` for a volume not in `VOLUME_RANGE`, a cell below `THINNEST_CELL`, or close contacts.
+
+    Contacts are close below `CLOSEST_CONTACT`.
+    """
     volume = structure.volume / len(structure)
     lower, upper = VOLUME_RANGE
     if not lower <= volume <= upper:
         raise InfeasibleError(f"{volume:.3g} A^3/atom; {lower:g} to {upper:g} are allowed")
+    thickness = 1 / max(structure.lattice.reciprocal_lattice_crystallographic.abc)
+    if thickness < THINNEST_CELL:
+        raise InfeasibleError(
+            f"the cell is {thickness:.2g} A thick between opposite faces, and {THINNEST_CELL:g} A is the least; "
+            "give a reduced cell"
+        )
     ratio, pair, distance = closest_contact(structure)
     if ratio < CLOSEST_CONTACT:
         raise InfeasibleError(f"{pair} are {distance:.2f} A apart, {ratio:.2f} of the sum of their radii")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -15,6 +15,7 @@ from oracles.potential.energies import energies
 from oracles.potential.equation_of_state import EquationOfState, at_volume, minima
 from oracles.potential.potential import Potential
 from oracles.potential.relaxation import Limits, relax
+from oracles.provenance import signed, version_of
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition, Structure
@@ -98,7 +99,22 @@ class PotentialOracle:
             self._stage([job for job in jobs if job.energy is None], self._energies)
         else:
             self._stage(jobs, self._curves)
-        return [self._evaluation(job) for job in jobs]
+        return signed([self._evaluation(job) for job in jobs], self._provenance(jobs))
+
+    def _provenance(self, jobs: Sequence[_Job]) -> dict[str, str]:
+        """By what the jobs were done; the model's version is known once one of them has an energy."""
+        settings: dict[str, object] = {
+            "protocol": self.protocol,
+            "prototypes": self.prototypes,
+            "max_atoms": self.max_atoms,
+        }
+        if self.protocol == "relax":
+            settings |= asdict(self.limits)
+        known = {**self.potential.provenance, "gfnmat": version_of("gfnmat")}
+        if any(job.energy is not None for job in jobs):
+            references = self.potential.references
+            known["model"] = f"{references.model} {references.version}"
+        return known | {name: str(value) for name, value in settings.items()}
 
     def _objection(self, material: Composition | Structure) -> Exception | None:
         """Return why a material cannot be evaluated, as far as can be told without a calculation."""

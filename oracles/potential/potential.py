@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -21,6 +21,11 @@ class Potential(Protocol):
     @property
     def references(self) -> References:
         """The elements at this same level: those that it is trusted with."""
+        ...
+
+    @property
+    def provenance(self) -> Mapping[str, str]:
+        """Name, versions of the code, and device, as far as they are known without loading anything."""
         ...
 
     def prepare(self) -> None:

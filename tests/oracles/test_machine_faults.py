@@ -35,6 +35,10 @@ class Law:
     def references(self) -> References:
         return load("chgnet")
 
+    @property
+    def provenance(self) -> dict[str, str]:
+        return {"potential": "a law"}
+
     def prepare(self) -> None:
         if self.broken is not None:
             raise self.broken

@@ -22,7 +22,7 @@ from oracles import Evaluation
         ("python", {"function": "m", "properties": ["band_gap"]}, ["'module:name'"]),
         ("python", {"function": "no_such:f", "properties": ["band_gap"]}, ["cannot import 'no_such'"]),
         ("python", {"function": "math:f", "properties": ["band_gap"]}, ["has no 'f'"]),
-        ("table", {}, ["either `path`"]),
+        ("table", {}, ["one of `path`"]),
         ("table", {"path": "nowhere.csv"}, ["no file nowhere.csv"]),
     ],
 )
@@ -72,7 +72,13 @@ def test_table_reads_files_and_missing_cells(tmp_path):
 @pytest.mark.parametrize(
     ("frame", "settings", "parts"),
     [
-        ({"formula": ["NaCl", "ClNa"], "density": [1, 2]}, {}, ["two rows", "'NaCl'", "'ClNa'"]),
+        ({"formula": ["NaCl", "ClNa"], "density": [1, 2]}, {}, ["two rows", "'NaCl'", "'ClNa'", "1 and 2", "average"]),
+        (
+            {"formula": ["NaCl", "MgO"], "bulk_modulus": [2.5e10, 1.6e11]},
+            {},
+            ["2 of 2", "2.5e+10", "convert them to GPa"],
+        ),
+        ({"formula": ["NaCl"], "density": [1]}, {"dataset": "dielectric_constant"}, ["one of `path`"]),
         ({"formula": ["NaCl"], "density": [1]}, {"key": "name"}, ["no column 'name'", "formula, density"]),
         ({"formula": ["Na(Cl"], "density": [1]}, {}, ["row 1", "Na(Cl"]),
         ({"formula": ["NaCl"], "density": ["x"]}, {"columns": {"density": "density"}}, ["not numeric"]),
@@ -83,6 +89,56 @@ def test_a_bad_table_is_refused(frame, settings, parts):
     with pytest.raises(ValueError, match=r"\w") as caught:
         oracles.build("table", frame=pd.DataFrame(frame), **settings)
     assert all(part in str(caught.value) for part in parts), str(caught.value)
+
+
+def test_rows_that_say_the_same_are_one():
+    frame = pd.DataFrame({"formula": ["NaCl", "MgO", "Cl2Na2"], "density": [2.16, 3.6, 2.16], "band_gap": [np.nan] * 3})
+    answer = oracles.build("table", frame=frame).evaluate([Composition("NaCl")])[0]
+    assert answer.values == {"density": 2.16}
+
+
+def test_single_values_beyond_the_bounds_cost_only_their_material():
+    frame = pd.DataFrame({"formula": ["NaCl", "MgO", "CaO"], "bulk_modulus": [25, 2e11, 110]})
+    answers = oracles.build("table", frame=frame).evaluate([Composition(f) for f in frame["formula"]])
+    assert [answer.status for answer in answers] == ["done", "infeasible", "done"]
+
+
+def test_parquet_is_read_or_says_what_it_needs(tmp_path):
+    path = tmp_path / "known.parquet"
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError:
+        path.write_bytes(b"PAR1")
+        with pytest.raises(ValueError, match="pip install pyarrow"):
+            oracles.build("table", path=path)
+        return
+    pd.DataFrame({"formula": ["NaCl"], "density": [2.16]}).to_parquet(path)
+    assert oracles.build("table", path=path).evaluate([Composition("NaCl")])[0].values == {"density": 2.16}
+
+
+def test_a_data_set_of_matminer_is_found_by_name(monkeypatch):
+    from matminer import datasets
+
+    frame = pd.DataFrame({"formula": ["NaCl"], "n": [1.54], "material_id": ["mp-22862"]})
+    asked = []
+    monkeypatch.setattr(datasets, "load_dataset", lambda name: (asked.append(name), frame)[1])
+    oracle = oracles.build("table", dataset="dielectric_constant", columns={"refractive_index": "n"})
+    (answer,) = oracle.evaluate([Composition("NaCl")])
+    assert (asked, answer.values) == (["dielectric_constant"], {"refractive_index": 1.54})
+    assert answer.provenance["table"] == "dielectric_constant"
+    with pytest.raises(ValueError, match=r"no data set 'dielectric'; the nearest names are: .*dielectric_constant"):
+        oracles.build("table", dataset="dielectric")
+
+
+def test_a_data_set_that_cannot_be_downloaded_says_what_to_do(monkeypatch):
+    from matminer import datasets
+
+    def offline(name):
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr(datasets, "load_dataset", offline)
+    with pytest.raises(OSError, match="save it as CSV, and give its `path`"):
+        oracles.build("table", dataset="dielectric_constant")
 
 
 def test_python_function_is_imported_from_its_folder(tmp_path):

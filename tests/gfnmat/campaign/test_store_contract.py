@@ -272,10 +272,10 @@ class TestSqlite(StoreContract):
         with closing(sqlite3.connect(tmp_path / "folder" / "campaign.db")) as connection:
             connection.execute(f"UPDATE campaign SET schema_version = {version}")
             connection.commit()
-        with pytest.raises(StoreError, match=f"has schema {version} and this gfnmat reads 3"):
+        with pytest.raises(StoreError, match=f"has schema {version} and this gfnmat reads 4"):
             SqlStore(f"sqlite:///{tmp_path / 'folder' / 'campaign.db'}").open("mine", IDENTITY, {})
 
-    def test_a_store_without_replicates_becomes_one_with_them(
+    def test_a_store_of_an_earlier_schema_becomes_one_of_this(
         self, store: Store, again: Callable[[], Store], tmp_path: Path
     ) -> None:
         import sqlite3
@@ -285,12 +285,17 @@ class TestSqlite(StoreContract):
         store.tell({issued.id: answer})
         with closing(sqlite3.connect(tmp_path / "folder" / "campaign.db")) as connection:
             connection.execute("ALTER TABLE suggestions DROP COLUMN replicate")
+            connection.execute("ALTER TABLE measurements DROP COLUMN provenance")
             connection.execute("UPDATE campaign SET schema_version = 2")
             connection.commit()
         opened = again()
         assert [(m.suggestion, m.answer) for m in opened.measurements()] == [(issued, answer)]
         assert opened.tell({Replicate(issued.id, 1): answer}) == 1
         assert [s.choice.replicate for s in again().suggestions()] == [0, 1]
+        signed = Answer("infeasible", error="no", provenance={"oracle": "chgnet", "chgnet": "0.4.2"})
+        (other,) = again().issue([choice("CaO")], LADDER, None, None, 0, asked=True)
+        again().tell({other.id: signed})
+        assert again().measurements()[-1].answer == signed
 
     def test_a_password_is_never_shown(self) -> None:
         with pytest.raises(StoreError) as refused:

@@ -129,14 +129,14 @@ def test_a_file_is_read_as_the_oracle_reads_it(tmp_path: Path) -> None:
 def test_a_bad_table_is_refused_as_the_oracle_refuses_it(
     rows: list[str], settings: dict[str, str], parts: list[str]
 ) -> None:
-    frame = pd.DataFrame({"formula": rows, "gap": 1.0})
+    frame = pd.DataFrame({"formula": rows, "gap": range(len(rows))})
     with pytest.raises(ValueError, match="the table") as refused:
         TableSpace(frame=frame, **settings)
     with pytest.raises(ValueError, match="the table") as by_oracle:
         build("table", frame=frame, **settings)
-    assert str(refused.value) == str(by_oracle.value)
     for part in parts:
         assert part in str(refused.value)
+        assert part in str(by_oracle.value)
 
 
 def test_what_is_asked_for_wrongly_is_named(tmp_path: Path) -> None:
