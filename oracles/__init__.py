@@ -10,7 +10,7 @@ Heavy libraries are imported when an oracle is built or first asked.
 
 from oracles.builtin import register_builtin
 from oracles.evaluation import Evaluation, InfeasibleError, Status
-from oracles.oracle import Oracle, Screening
+from oracles.oracle import Inspecting, Oracle, Screening
 from oracles.properties import PROPERTIES, Property, property_named
 from oracles.registry import available, build, doctor, is_deterministic, register
 
@@ -20,6 +20,7 @@ __all__ = [
     "PROPERTIES",
     "Evaluation",
     "InfeasibleError",
+    "Inspecting",
     "Oracle",
     "Property",
     "Screening",

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from oracles.evaluation import Evaluation
-from oracles.oracle import Oracle, Screening
+from oracles.oracle import Inspecting, Oracle, Screening
 from oracles.properties import objection
 
 if TYPE_CHECKING:
@@ -124,6 +124,17 @@ class OracleContract:
         forward, reverse = self.evaluate(self.good), self.evaluate(list(reversed(self.good)))[::-1]
         others = sum(not self.same(a, b) for a, b in zip(forward, reverse, strict=True))
         assert not others, f"{others} of {len(forward)} answers are others in reverse order"
+
+    def test_what_is_not_accepted_is_infeasible(self) -> None:
+        """A crystal that the oracle refuses as it is has no answer."""
+        from pymatgen.core import Structure
+
+        oracle = self.make()
+        if not isinstance(oracle, Inspecting):
+            return
+        crystals = [material for material in [*self.good, *self.bad] if isinstance(material, Structure)]
+        for accepted, evaluation in zip(oracle.accepts(crystals), self.evaluate(crystals), strict=True):
+            assert accepted or evaluation.status == "infeasible", "a crystal that is not accepted is answered"
 
     def test_materials_are_left_as_they_were(self) -> None:
         """Evaluating changes no material."""

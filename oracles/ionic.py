@@ -96,6 +96,10 @@ class Ionic:
         """Return whether all elements of each material have an electronegativity."""
         return self._pauling.admits(materials)
 
+    def accepts(self, structures: Sequence[Structure]) -> list[bool]:
+        """Return whether `guards` let each crystal through."""
+        return [guards.passes(structure, self.max_atoms) for structure in structures]
+
     def _evaluate(self, material: Composition | Structure) -> Evaluation:
         from pymatgen.core import Structure
 

@@ -43,6 +43,15 @@ class Screening(Protocol):
         ...
 
 
+@runtime_checkable
+class Inspecting(Protocol):
+    """An oracle that knows, without a calculation, which crystals it refuses for their cell or coordinates."""
+
+    def accepts(self, structures: Sequence[Structure]) -> list[bool]:
+        """Return False for each crystal that would be infeasible as it is: atoms that overlap, a cell too thin."""
+        ...
+
+
 def each(function: Callable[[Item], Evaluation], materials: Sequence[Item]) -> list[Evaluation]:
     """Evaluate one by one, timed; an exception is the failure of its own material."""
     evaluations = []

@@ -45,7 +45,9 @@ class Campaign:
         self._store = store
         self._evaluator = Evaluator(self._ladder, store)
         self._proposer = proposer_of(config, self.space)
-        self._planner = Planner(config, self._goals, self._proposer, self.space, self._ladder.screens)
+        self._planner = Planner(
+            config, self._goals, self._proposer, self.space, self._ladder.screens, self._ladder.accepts
+        )
         if (kept := store.open(config.name, config.kept, provenance())) is not None:
             _check_same_campaign(store.url, *kept, config)
 

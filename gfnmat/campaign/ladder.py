@@ -14,7 +14,7 @@ from gfnmat.campaign.records import Answer
 from gfnmat.config import ConfigError
 from gfnmat.problem import Fidelity, Problem
 from gfnmat.space.candidates import Candidates
-from oracles import Evaluation, Oracle, Screening
+from oracles import Evaluation, Inspecting, Oracle, Screening
 from oracles.laboratory import Laboratory
 
 
@@ -40,6 +40,7 @@ class Ladder:
                 f"{', '.join(answered)}. Choose objectives and constraints among these, or another target."
             )
         self._admitted: list[dict[str, bool]] = [{} for _ in self._oracles]
+        self._accepted: dict[str, bool] = {}
 
     def properties(self, rung: int) -> tuple[str, ...]:
         """What a rung's oracle answers."""
@@ -76,6 +77,18 @@ class Ladder:
             answers = oracle.admits(candidates[list(first.values())].materials)
             known.update(zip(first, answers, strict=True))
         return torch.tensor([known[formula] for formula in formulas], dtype=torch.bool)
+
+    def accepts(self, candidates: Candidates) -> Tensor:
+        """Whether the target takes each candidate as it is, crystal by crystal, `n` booleans; costs nothing."""
+        target = self._oracles[-1]
+        if candidates.crystals is None or not isinstance(target, Inspecting):
+            return torch.ones(len(candidates), dtype=torch.bool)
+        keys = candidates.keys
+        if new := [row for row, key in enumerate(keys) if key not in self._accepted]:
+            self._accepted.update(
+                zip([keys[row] for row in new], target.accepts(candidates[new].structures), strict=True)
+            )
+        return torch.tensor([self._accepted[key] for key in keys], dtype=torch.bool)
 
     def evaluate(self, rung: int, candidates: Candidates) -> list[Answer]:
         """One answer a candidate, in order."""

@@ -61,7 +61,8 @@ class Planner:
         goals: its objectives and constraints.
         proposer: where candidates come from.
         space: the design space.
-        screens: one a rung; says which candidates its oracle can answer at all, `n` booleans.
+        screens: one a rung; says which candidates its oracle can answer at all, by their formulas, `n` booleans.
+        accepts: says which candidates the target's oracle takes as they are, crystal by crystal, `n` booleans.
     """
 
     config: CampaignConfig
@@ -69,6 +70,7 @@ class Planner:
     proposer: Proposer
     space: DesignSpace
     screens: Sequence[Screen]
+    accepts: Screen
 
     @cached_property
     def _reference(self) -> Candidates:
@@ -219,7 +221,7 @@ class Planner:
         first = {name: row for row, name in reversed(list(enumerate(identities(pool))))}
         rows, names = sorted(first.values()), sorted(first, key=first.__getitem__)
         distinct = pool[rows]
-        answered = self.screens[-1](distinct)
+        answered = self.screens[-1](distinct) & self.accepts(distinct)
         return distinct[answered], [name for name, kept in zip(names, answered.tolist(), strict=True) if kept]
 
     @staticmethod

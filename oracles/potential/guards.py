@@ -48,6 +48,15 @@ def check(structure: Structure, max_atoms: int) -> None:
     check_packing(structure)
 
 
+def passes(structure: Structure, max_atoms: int) -> bool:
+    """Return whether `check` finds nothing wrong with the structure."""
+    try:
+        check(structure, max_atoms)
+    except InfeasibleError:
+        return False
+    return True
+
+
 def check_packing(structure: Structure) -> None:
     """Raise `InfeasibleError` for a volume not in `VOLUME_RANGE`, a cell below `THINNEST_CELL`, or close contacts.
 

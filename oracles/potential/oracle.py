@@ -85,6 +85,10 @@ class PotentialOracle:
         reasons = [self._objection(material) for material in materials]
         return [reason is None or isinstance(reason, MACHINE_FAULTS) for reason in reasons]
 
+    def accepts(self, structures: Sequence[Structure]) -> list[bool]:
+        """Return whether `guards` let each crystal through."""
+        return [guards.passes(structure, self.max_atoms) for structure in structures]
+
     def evaluate(self, materials: Sequence[Composition | Structure]) -> list[Evaluation]:
         """Return one evaluation a material; its structure is the crystal that the values belong to."""
         jobs = [_Job(material) for material in materials]

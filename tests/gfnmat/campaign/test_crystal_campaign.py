@@ -270,6 +270,25 @@ def test_one_crystal_of_a_formula_is_screened_for_all(open_campaign: Opener) -> 
     assert Counter(asked) == Counter(set(candidates.formulas))
 
 
+def test_crystals_that_the_target_refuses_as_they_are_cost_nothing(tmp_path: Path) -> None:
+    content = {
+        "name": "sound",
+        "space": {**SPACE, "crystal_systems": ["orthorhombic"]},
+        "objectives": [{"property": "formation_energy", "goal": "minimize"}],
+        "fidelities": [{"name": "estimate", "oracle": "ionic", "cost": 1}],
+        "proposer": {"kind": "random", "pool": 200},
+        "acquisition": {"kind": "random", "batch_size": 60},
+        "budget": {"cost": 60},
+    }
+    campaign = Campaign.open(content, store=f"sqlite:///{tmp_path / 'campaign.db'}")
+    drawn = RandomProposer(campaign.space).propose(200, None, seed=0).candidates
+    taken = campaign._ladder.accepts(drawn)
+    assert taken.tolist() == [answer.status == "done" for answer in campaign._ladder.evaluate(0, drawn)]
+    assert not taken.all()
+    campaign.run()
+    assert set(campaign.measurements().status) == {"done"}
+
+
 def test_a_store_of_another_space_of_crystals_is_refused(open_campaign: Opener) -> None:
     open_campaign().ask(1)
     with pytest.raises(StoreError, match="differs from 'crystals' in space"):
