@@ -57,7 +57,8 @@ class Improvement:
         """
         worth = self._log_chance[rows] - AFTER
         close = self._is_close[rows]
-        worth[close] = self._log_improvement(self._alone, rows[close])
+        if bool(close.any()):
+            worth[close] = self._log_improvement(self._alone, rows[close])
         return self._with_repeats(worth, rows)
 
     @cached_property

@@ -9,7 +9,7 @@ import torch
 from botorch.acquisition.multi_objective import logei
 from torch import Tensor
 
-from gfnmat.campaign.acquisition import selection
+from gfnmat.campaign.acquisition import improvement, selection
 from gfnmat.campaign.acquisition.selection import SCORERS, Policy, select
 from gfnmat.problem import Constraint, Objective
 
@@ -170,3 +170,10 @@ def test_nothing_is_compiled_on_the_way(make_setting: Callable[..., Any]) -> Non
     assert logei._load_attempted is not None  # the name is BoTorch's own
     make_setting(objectives=TWO).select(n=1)
     assert logei._C is None
+
+
+def test_a_part_of_the_pool_without_any_chance_is_passed_over(setting: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    best = setting.select(n=1)[0].index
+    monkeypatch.setattr(selection, "AT_ONCE", 8)
+    monkeypatch.setattr(improvement, "WORKED_OUT", 4)
+    assert setting.select(n=1)[0].index == best
