@@ -132,6 +132,7 @@ class ProposerConfig(Value):
         trajectories: sentences the GFlowNet is trained on in each round.
         reward: what the sampler is trained on: the optimistic prediction of the objectives, or the log of their
             expected improvement on what was measured (of several: of the hypervolume).
+        optimism: standard deviations that the optimistic prediction lies above the mean.
         sharpness: how much the sampler prefers good candidates: the log reward spans this much from the median to the
             best of what was measured (for expected improvement, of what was measured and of random candidates).
         prior: what known materials say: `default`, or a prior's file, which is looked for beside the campaign file.
@@ -146,6 +147,7 @@ class ProposerConfig(Value):
     trajectories: int = Field(default=8000, ge=1)
     sharpness: float = Field(default=10.0, gt=0)
     reward: Literal["upper_confidence_bound", "expected_improvement"] = "upper_confidence_bound"
+    optimism: float = Field(default=1.0, ge=0, le=10)
     prior: str | None = None
     device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?|mps|xpu)$")
     population: int = Field(default=30, ge=2)
@@ -158,6 +160,8 @@ class ProposerConfig(Value):
         for name, kind in _GOES_WITH.items():
             if self.kind != kind and getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(f"{name} goes with kind: {kind}, and this is kind: {self.kind}")
+        if self.reward == "expected_improvement" and self.optimism != type(self).model_fields["optimism"].default:
+            raise ValueError("optimism goes with reward: upper_confidence_bound; an expectation takes none")
         return self
 
 

@@ -166,7 +166,8 @@ class Planner:
         feasible = history.feasible_at_target()
         scale = Scale.of(goals.utilities(history.values(feasible if len(feasible) > 1 else judged)))
         front = goals.utilities(history.values(feasible))
-        score = build_score(self.config.proposer.reward, goals, scale, front, seed)
+        proposer = self.config.proposer
+        score = build_score(proposer.reward, goals, scale, front, seed, proposer.optimism)
         span = Span()
         if not score.is_scaled:
             known = _features_suggested([m.suggestion for m in judged], like=reference)
@@ -178,7 +179,7 @@ class Planner:
             goals=goals,
             score=score,
             span=span,
-            sharpness=self.config.proposer.sharpness,
+            sharpness=proposer.sharpness,
             screen=self.screens[-1],
             feasibility=feasibility,
         )

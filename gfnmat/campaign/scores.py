@@ -13,7 +13,6 @@ from gfnmat.campaign.goals import Goals
 
 ScoreKind = Literal["upper_confidence_bound", "expected_improvement"]
 
-OPTIMISM = 1.0  # standard deviations added to a prediction: what is uncertain may be better than it seems
 N_PREFERENCES = 8
 N_SAMPLES = 32  # of the properties of a candidate, for expectations
 SMOOTH = 0.02  # in units of the scale: below this an improvement fades out, and never is nothing
@@ -22,9 +21,10 @@ REFERENCE = -0.1  # of the hypervolume: a tenth of the measured range below the 
 
 @dataclass(frozen=True)
 class Scale:
-    """The range of the utilities measured so far: 0 is the median, 1 the best of each objective.
+    """The range of the utilities measured so far: 1 is the best of each objective, 0 the median or the front's end.
 
-    Not the worst: a single bad crystal would make all others alike.
+    The lower of these two, so that both ends of a front are on the scale, and what extends them counts. Not the worst:
+    a single bad crystal would make all others alike.
 
     Attributes:
         low, high: `objectives`.
@@ -36,7 +36,10 @@ class Scale:
     @classmethod
     def of(cls, utilities: Tensor) -> Scale:
         """The range of `n x objectives` utilities, n at least 1; an objective without spread gets width 1."""
-        low, high = utilities.quantile(0.5, dim=0), utilities.amax(0)
+        from botorch.utils.multi_objective.pareto import is_non_dominated
+
+        front = utilities[is_non_dominated(utilities)]
+        low, high = torch.minimum(utilities.quantile(0.5, dim=0), front.amin(0)), utilities.amax(0)
         flat = (high - low) < 1e-9
         return cls(low, torch.where(flat, low + 1.0, high))
 
@@ -62,7 +65,7 @@ class Score(Protocol):
 class OptimisticScore:
     """The upper confidence bound, for several objectives scalarised.
 
-    Each objective's optimistic prediction (up to `OPTIMISM` standard deviations nearer to its goal) is put on the
+    Each objective's optimistic prediction (up to `optimism` standard deviations nearer to its goal) is put on the
     scale of what was measured; the weighted Chebyshev distance to the ideal point scalarises the objectives
     (Knowles, IEEE Trans. Evol. Comput. 10, 50, 2006), and the best over the preferences counts, so that one sampler
     covers the front.
@@ -71,6 +74,7 @@ class OptimisticScore:
         goals: the problem's objectives.
         scale: of the utilities measured so far.
         preferences: `preferences x objectives` weights, each row summing to 1.
+        optimism: standard deviations added to a prediction; what is uncertain may be better than it seems.
     """
 
     is_scaled: ClassVar[bool] = True
@@ -78,10 +82,11 @@ class OptimisticScore:
     goals: Goals
     scale: Scale
     preferences: Tensor
+    optimism: float
 
     def __call__(self, mean: Tensor, sd: Tensor) -> Tensor:
         """Of means and deviations `n x properties`, `n`."""
-        normalised = self.scale.normalised(self.goals.optimistic(mean, OPTIMISM * sd))
+        normalised = self.scale.normalised(self.goals.optimistic(mean, self.optimism * sd))
         preferences = self.preferences.to(normalised)
         missed = (1 - normalised)[:, None, :] * preferences[None] * normalised.shape[-1]
         return (1 - missed.amax(-1)).amax(-1)
@@ -155,7 +160,7 @@ def draw_preferences(n_objectives: int, seed: int) -> Tensor:
     return exponential / exponential.sum(-1, keepdim=True)
 
 
-def build_score(kind: ScoreKind, goals: Goals, scale: Scale, front: Tensor, seed: int) -> Score:
+def build_score(kind: ScoreKind, goals: Goals, scale: Scale, front: Tensor, seed: int, optimism: float) -> Score:
     """The score of a kind.
 
     Args:
@@ -164,7 +169,8 @@ def build_score(kind: ScoreKind, goals: Goals, scale: Scale, front: Tensor, seed
         scale: of the utilities measured so far.
         front: utilities of the feasible measurements, `k x objectives`.
         seed: draws the preferences, or fixes the expectations.
+        optimism: standard deviations added to a prediction; an expectation takes none.
     """
     if kind == "upper_confidence_bound":
-        return OptimisticScore(goals, scale, draw_preferences(len(goals.problem.objectives), seed))
+        return OptimisticScore(goals, scale, draw_preferences(len(goals.problem.objectives), seed), optimism)
     return ImprovementScore(goals, scale, front, seed)

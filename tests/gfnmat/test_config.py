@@ -69,6 +69,11 @@ def test_a_mapping_is_as_good_as_a_file() -> None:
         ("space:", "space:\n  kind: table\n  path: known.csv", ["line 5", "elements is not a key", "path, frame, key"]),
         ("budget:", "proposer: {kind: evolutionry}\nbudget:", ["line 8", "'evolutionry'", "did you mean evolutionary"]),
         ("budget:", "proposer: {kind: random, path: a.csv}\nbudget:", ["line 8", "path goes with kind: pool"]),
+        (
+            "budget:",
+            "proposer: {reward: expected_improvement, optimism: 2}\nbudget:",
+            ["line 8", "optimism goes with reward: upper_confidence_bound"],
+        ),
         ("budget:", "proposer: {population: 9}\nbudget:", ["population goes with kind: evolutionary", "gflownet"]),
         ("budget:", "proposer: {kind: evolutionary, mutation: 2}\nbudget:", ["line 8", "mutation is 2"]),
         (

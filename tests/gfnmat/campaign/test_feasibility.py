@@ -160,7 +160,7 @@ def test_the_reward_falls_by_what_speaks_against_an_answer() -> None:
         surrogate=Says([0.5] * 4),  # type: ignore[arg-type]
         features=features_of,
         goals=GOALS,
-        score=OptimisticScore(GOALS, scale, draw_preferences(1, seed=0)),
+        score=OptimisticScore(GOALS, scale, draw_preferences(1, seed=0), 1.0),
         span=Span(),
         sharpness=10,
         screen=lambda candidates: torch.ones(len(candidates), dtype=torch.bool),

@@ -122,7 +122,7 @@ def test_the_expected_improvement_is_that_of_measurements(objective: Objective) 
 @pytest.mark.parametrize("objective", [MINIMIZED, METALLIC])
 def test_no_bound_of_confidence_is_better_than_the_floor(objective: Objective) -> None:
     g = goals(objective)
-    score = OptimisticScore(g, UNIT, draw_preferences(1, seed=0))
+    score = OptimisticScore(g, UNIT, draw_preferences(1, seed=0), 1.0)
     found = score(column(-0.2, -3.0, -30.0), torch.full((3, 1), 2.0).double())
     assert found.eq(score(column(0.0), torch.zeros(1, 1).double())).all()
 
@@ -140,7 +140,7 @@ def test_a_metal_is_rewarded_where_metals_are_wanted() -> None:
         surrogate=Fixed(),  # type: ignore[arg-type]
         features=features_of,
         goals=g,
-        score=OptimisticScore(g, UNIT, draw_preferences(1, seed=0)),
+        score=OptimisticScore(g, UNIT, draw_preferences(1, seed=0), 1.0),
         span=Span(-1.5, 0.0),
         sharpness=10,
         screen=lambda candidates: torch.ones(len(candidates), dtype=torch.bool),

@@ -45,7 +45,7 @@ def reward(g: Goals, mean: list[list[float]], sd: float = 0.1, admitted: list[bo
         surrogate=Fixed(means, torch.full_like(means, sd)),  # type: ignore[arg-type]
         features=features_of,
         goals=g,
-        score=OptimisticScore(g, scale, draw_preferences(len(g.problem.objectives), seed=3)),
+        score=OptimisticScore(g, scale, draw_preferences(len(g.problem.objectives), seed=3), 1.0),
         span=Span(),
         sharpness=10,
         screen=lambda candidates: torch.tensor(admitted or [True] * n),

@@ -75,18 +75,18 @@ def test_without_a_feasible_measurement_improvement_is_on_the_reference() -> Non
 
 def test_the_optimistic_score_is_the_distance_to_the_ideal_point() -> None:
     preferences = torch.tensor([[0.5, 0.5]], dtype=torch.float64)
-    score = OptimisticScore(TWO, unit(2), preferences)
-    found = score(torch.tensor([[0.4, -0.9], [1.0, -1.0]]).double(), torch.zeros(2, 2).double())
-    assert found.tolist() == pytest.approx([0.4, 1.0])
-    assert score(torch.tensor([[0.4, -0.9]]).double(), torch.full((1, 2), 0.1).double()).item() == pytest.approx(0.5)
+    mean, sd = torch.tensor([[0.4, -0.9], [1.0, -1.0]]).double(), torch.full((2, 2), 0.1).double()
+    for optimism in (0.0, 1.0, 2.0):
+        score = OptimisticScore(TWO, unit(2), preferences, optimism)
+        assert score(mean, sd).tolist() == pytest.approx([0.4 + 0.1 * optimism, 1.0 + 0.1 * optimism])
 
 
 @pytest.mark.parametrize("kind", ["upper_confidence_bound", "expected_improvement"])
 def test_a_seed_fixes_the_score_and_it_rises_with_the_promise(kind: str) -> None:
     mean, sd = predicted(30, 2)
     front = torch.tensor([[0.5, -0.5]], dtype=torch.float64)
-    score = build_score(kind, TWO, unit(2), front, seed=3)  # type: ignore[arg-type]
-    assert torch.equal(score(mean, sd), build_score(kind, TWO, unit(2), front, seed=3)(mean, sd))  # type: ignore[arg-type]
+    score = build_score(kind, TWO, unit(2), front, seed=3, optimism=1.0)  # type: ignore[arg-type]
+    assert torch.equal(score(mean, sd), build_score(kind, TWO, unit(2), front, seed=3, optimism=1.0)(mean, sd))  # type: ignore[arg-type]
     better = torch.tensor([[0.2, -0.2]]).double()
     assert (score(mean + better, sd) > score(mean, sd)).all()
 
@@ -97,6 +97,14 @@ def test_preferences_are_weights_and_follow_from_the_seed() -> None:
     assert (weights > 0).all()
     assert torch.equal(weights, draw_preferences(3, seed=5))
     assert torch.allclose(draw_preferences(1, seed=0), torch.ones(8, 1).double())
+
+
+def test_both_ends_of_a_front_are_on_the_scale_and_what_extends_them_counts() -> None:
+    stiff_and_light = torch.tensor([[300.0, -6.0], [20.0, -1.0]])
+    crowd = torch.tensor([[30.0, -3.0]]).expand(9, 2)
+    scale = Scale.of(torch.cat([stiff_and_light, crowd, torch.tensor([[0.0, -20.0]])]))
+    assert scale.normalised(stiff_and_light).tolist() == [[1.0, 0.0], [0.0, 1.0]]  # not from the median, nor the worst
+    assert Scale.of(crowd[:, :1] + torch.tensor([[0.0]] * 8 + [[4.0]])).low.tolist() == [30.0]  # one objective: median
 
 
 def test_an_objective_without_spread_does_not_divide_by_zero() -> None:
