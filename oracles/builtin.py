@@ -35,11 +35,16 @@ def chgnet(
     steps: int = 200,
     seconds: float = 300.0,
     device: str | None = None,
+    competing_phases: str | Path | Sequence[str | Path] | None = None,
 ) -> Oracle:
     """Build CHGNet; `max_force` (eV/A) and `steps` end a relaxation, and `seconds` guards against one that hangs.
 
-    Raises ValueError for an unknown protocol, and for a `device` that is not on this machine.
+    With `competing_phases` it also answers `energy_above_hull`: above those that are `guessed`, those of a CSV file of
+    formulas and formation energies (eV/atom) by this same model, or several of these.
+
+    Raises ValueError for an unknown protocol, a `device` that is not on this machine, and a file that cannot be read.
     """
+    from oracles.hull.competing_phases import CompetingPhases
     from oracles.potential.chgnet import CHGNetPotential
     from oracles.potential.oracle import ANSWERS, PotentialOracle
     from oracles.potential.relaxation import Limits
@@ -49,12 +54,18 @@ def chgnet(
         raise ValueError(unknown("protocol of the oracle chgnet", protocol, list(ANSWERS)))
     if device is not None:
         require_device(device)
+    potential = CHGNetPotential(device)
+    competing = None
+    if competing_phases is not None:
+        sources = [competing_phases] if isinstance(competing_phases, str | Path) else competing_phases
+        competing = CompetingPhases.of(potential, sources)
     return PotentialOracle(
-        CHGNetPotential(device),
+        potential,
         protocol,  # type: ignore[arg-type]
         prototypes=prototypes,
         max_atoms=max_atoms,
         limits=Limits(max_force, steps, seconds),
+        competing=competing,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from gfnmat.config import ConfigError
 from gfnmat.problem import Fidelity, Problem
 from gfnmat.space.candidates import Candidates
 from oracles import Evaluation, Inspecting, Oracle, Screening
+from oracles.hull import GUESSED
 from oracles.laboratory import Laboratory
 
 
@@ -107,11 +108,19 @@ def _built(fidelity: Fidelity, problem: Problem, folder: Path) -> Oracle:
     if fidelity.oracle == "python":
         settings = {"path": folder, **settings}
     if fidelity.oracle == "table" and "path" in settings:
-        settings["path"] = folder / Path(settings["path"]).expanduser()
+        settings = {**settings, "path": folder / Path(settings["path"]).expanduser()}
+    if "competing_phases" in settings:
+        settings = {**settings, "competing_phases": _beside(folder, settings["competing_phases"])}
     try:
         return oracles.build(fidelity.oracle, **settings)
     except (ValueError, TypeError, OSError) as error:
         raise ConfigError(f"fidelities: {fidelity.name}: {error}") from None
+
+
+def _beside(folder: Path, sources: str | Sequence[str]) -> list[str | Path]:
+    """Sources of competing phases, with files looked for in the folder; `guessed` is none."""
+    named = [sources] if isinstance(sources, str) else sources
+    return [name if name == GUESSED else folder / Path(name).expanduser() for name in named]
 
 
 def _answer(evaluation: Evaluation) -> Answer:

@@ -20,6 +20,11 @@ def _states(symbol: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return tuple(common), tuple(sorted({*common, *observed} - {0}))
 
 
+def common_states(symbol: str) -> tuple[int, ...]:
+    """Return the common oxidation states of an element (pymatgen's table)."""
+    return _states(symbol)[0]
+
+
 def formal_charges(counts: Mapping[str, int]) -> dict[str, float] | None:
     """Return the charge (e) of each element in a neutral formula; None where there is none (a metal).
 

@@ -20,6 +20,8 @@ from oracles.provenance import signed, version_of
 if TYPE_CHECKING:
     from pymatgen.core import Composition, Structure
 
+    from oracles.hull.competing_phases import CompetingPhases
+
 ProtocolName = Literal["single_point", "equation_of_state", "relax"]
 
 ANSWERS: dict[str, tuple[str, ...]] = {
@@ -31,12 +33,13 @@ ANSWERS: dict[str, tuple[str, ...]] = {
 
 @dataclass
 class _Job:
-    """One material on its way: the crystal so far, its energy (eV/atom), the time spent and what went wrong."""
+    """One material on its way: the crystal so far, its energies (eV/atom), the time spent and what went wrong."""
 
     material: Composition | Structure
     crystal: Structure | None = None
     energy: float | None = None
     curve: EquationOfState | None = None
+    above_hull: float | None = None
     seconds: float = 0.0
     failure: Exception | None = None
 
@@ -53,6 +56,7 @@ class PotentialOracle:
     max_atoms: atoms allowed in the cell.
     limits: when a relaxation gives up: after too many steps the material is infeasible, after too long a time
         retryable.
+    competing: phases above which the energy is answered too; None answers no energy above the hull.
 
     If the potential itself cannot be loaded, all materials are retryable.
     Structures are guarded before the potential sees them, and values afterwards; see `guards` and `oracles.PROPERTIES`.
@@ -68,6 +72,7 @@ class PotentialOracle:
         prototypes: int = 8,
         max_atoms: int = 100,
         limits: Limits | None = None,
+        competing: CompetingPhases | None = None,
     ) -> None:
         if protocol not in get_args(ProtocolName):
             raise ValueError(f"protocol is one of {', '.join(get_args(ProtocolName))}, not {protocol!r}")
@@ -78,7 +83,8 @@ class PotentialOracle:
         self.prototypes = prototypes
         self.max_atoms = max_atoms
         self.limits = limits or Limits()
-        self.properties = ANSWERS[protocol]
+        self.competing = competing
+        self.properties = ANSWERS[protocol] if competing is None else (*ANSWERS[protocol], "energy_above_hull")
 
     def admits(self, materials: Sequence[Composition | Structure]) -> list[bool]:
         """Return False for unknown elements, disorder, and formulas that no prototype can hold."""
@@ -103,6 +109,9 @@ class PotentialOracle:
             self._stage([job for job in jobs if job.energy is None], self._energies)
         else:
             self._stage(jobs, self._curves)
+        if self.competing is not None:
+            for job in jobs:
+                self._stage([job], self._above_hull)
         return signed([self._evaluation(job) for job in jobs], self._provenance(jobs))
 
     def _provenance(self, jobs: Sequence[_Job]) -> dict[str, str]:
@@ -114,6 +123,8 @@ class PotentialOracle:
         }
         if self.protocol == "relax":
             settings |= asdict(self.limits)
+        if self.competing is not None:
+            settings["competing_phases"] = self.competing.described
         known = {**self.potential.provenance, "gfnmat": version_of("gfnmat")}
         if any(job.energy is not None for job in jobs):
             references = self.potential.references
@@ -206,18 +217,29 @@ class PotentialOracle:
                 job.curve, job.energy = answer, answer.energy
                 job.crystal = at_volume(_crystal(job), answer.volume)
 
+    def _above_hull(self, jobs: list[_Job]) -> None:
+        assert self.competing is not None
+        for job in jobs:
+            counts = whole_counts(_crystal(job))
+            job.above_hull = self.competing.energy_above_hull(counts, self._formation_energy(job))
+
+    def _formation_energy(self, job: _Job) -> float:
+        assert job.energy is not None
+        return self.potential.references.formation_energy(amounts(_crystal(job)), job.energy)
+
     def _evaluation(self, job: _Job) -> Evaluation:
         if job.failure is not None:
             return Evaluation.failed(job.failure, seconds=job.seconds)
         crystal = _crystal(job)
-        assert job.energy is not None
         values = {
-            "formation_energy": self.potential.references.formation_energy(amounts(crystal), job.energy),
+            "formation_energy": self._formation_energy(job),
             "density": float(crystal.density),
             "volume_per_atom": crystal.volume / len(crystal),
         }
         if job.curve is not None:
             values["bulk_modulus"] = job.curve.bulk_modulus
+        if job.above_hull is not None:
+            values["energy_above_hull"] = job.above_hull
         return Evaluation.judged(values, structure=crystal, seconds=job.seconds)
 
 
