@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from oracles.evaluation import Evaluation
+from oracles.import_path import imported
 from oracles.provenance import file_digest, signed
 
 if TYPE_CHECKING:
@@ -117,22 +118,15 @@ def _importable(path: str | Path | None) -> Iterator[None]:
 
 
 def _imported(function: str, path: str | Path | None) -> Callable[[list[Any]], Sequence[Any]]:
-    module_name, separator, name = function.partition(":")
-    if not (separator and module_name and name):
-        raise ValueError(f"python: `function` is 'module:name', such as 'mymodel:predict', not {function!r}")
     if path is not None:
-        _require_unshadowed(module_name, Path(path).expanduser().resolve())
+        _require_unshadowed(function.partition(":")[0], Path(path).expanduser().resolve())
+    where = f" (with {path} importable)" if path is not None else ""
     with _importable(path):
         importlib.invalidate_caches()
-        try:
-            module = importlib.import_module(module_name)
-        except ImportError as reason:
-            where = f" with {path} importable" if path is not None else ""
-            raise ValueError(f"python: cannot import {module_name!r}{where}: {reason}") from reason
-    if not hasattr(module, name):
-        raise ValueError(f"python: the module {module_name!r} has no {name!r}")
-    function_found: Callable[[list[Any]], Sequence[Any]] = getattr(module, name)
-    return function_found
+        found: Callable[[list[Any]], Sequence[Any]] = imported(
+            function, f"python: `function`{where}", "mymodel:predict"
+        )
+    return found
 
 
 def _require_unshadowed(module_name: str, folder: Path) -> None:

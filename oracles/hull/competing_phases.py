@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oracles.cache_folder import cache_folder
-from oracles.evaluation import MACHINE_FAULTS, InfeasibleError
+from oracles.evaluation import MACHINE_FAULTS
 from oracles.hull import GUESSED
 from oracles.hull.formulas import Formula, competing_formulas, formula_of
 from oracles.hull.given_phases import read_phases
-from oracles.hull.phase_cache import PhaseCache
+from oracles.level_cache import LevelCache
 from oracles.potential.energies import energies
 from oracles.potential.realisation import Realised, realise
 from oracles.potential.relaxation import Limits, relax
@@ -92,7 +92,7 @@ class CompetingPhases:
 
     def _energies(self, formulas: set[Formula]) -> dict[Formula, float | None]:
         if self._file is not None and formulas - self._known.keys():
-            kept = PhaseCache(self._file, self._level()).read()
+            kept = LevelCache(self._file, self._level()).read()
             self._known |= {formula: kept[_text(formula)] for formula in formulas if _text(formula) in kept}
         missing = sorted(formulas - self._known.keys())
         for formula, answer in zip(
@@ -100,7 +100,7 @@ class CompetingPhases:
         ):
             energy = self._relaxed(formula, answer)
             if self._file is not None:
-                PhaseCache(self._file, self._level()).keep({_text(formula): energy})
+                LevelCache(self._file, self._level()).keep({_text(formula): energy})
             self._known[formula] = energy
         return {formula: self._known[formula] for formula in formulas}
 
@@ -113,7 +113,9 @@ class CompetingPhases:
         lowest = answer.energy
         try:
             (energy,) = energies(self.potential, [relax(self.potential, answer.structure, LIMITS)])
-        except InfeasibleError as reason:
+        except MACHINE_FAULTS:
+            raise
+        except Exception as reason:
             energy = reason
         if isinstance(energy, MACHINE_FAULTS):
             raise energy

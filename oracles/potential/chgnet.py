@@ -35,6 +35,8 @@ class CHGNetPotential:
     `prepare`, or the first use, raises ValueError if the references shipped are of another version of the model.
     """
 
+    batch = 64
+
     def __init__(self, device: str | None = None) -> None:
         self.device = device
         self._lock = threading.Lock()

@@ -14,15 +14,12 @@ if TYPE_CHECKING:
 
     from oracles.potential.potential import Potential
 
-CHUNK = 64
-"""Crystals handed to the potential at once: those that share the cost of one that raises."""
-
 
 def energies(potential: Potential, structures: Sequence[Structure]) -> list[float | Exception]:
     """Return the energy of each structure (eV/atom), or why it has none; one never costs another its own."""
     answers: list[float | Exception] = []
-    for start in range(0, len(structures), CHUNK):
-        answers += isolated(potential.energies, structures[start : start + CHUNK])
+    for start in range(0, len(structures), potential.batch):
+        answers += isolated(potential.energies, structures[start : start + potential.batch])
     return [
         InfeasibleError(f"the potential answers {answer} eV/atom")
         if isinstance(answer, float) and not math.isfinite(answer)

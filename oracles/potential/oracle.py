@@ -56,6 +56,7 @@ class PotentialOracle:
     max_atoms: atoms allowed in the cell.
     limits: when a relaxation gives up: after too many steps the material is infeasible, after too long a time
         retryable.
+    placed_by: a cheaper potential by which those are compared; None is the potential itself.
     competing: phases above which the energy is answered too; None answers no energy above the hull.
 
     If the potential itself cannot be loaded, all materials are retryable.
@@ -73,6 +74,7 @@ class PotentialOracle:
         max_atoms: int = 100,
         limits: Limits | None = None,
         competing: CompetingPhases | None = None,
+        placed_by: Potential | None = None,
     ) -> None:
         if protocol not in get_args(ProtocolName):
             raise ValueError(f"protocol is one of {', '.join(get_args(ProtocolName))}, not {protocol!r}")
@@ -84,6 +86,7 @@ class PotentialOracle:
         self.max_atoms = max_atoms
         self.limits = limits or Limits()
         self.competing = competing
+        self.placed_by = placed_by
         self.properties = ANSWERS[protocol] if competing is None else (*ANSWERS[protocol], "energy_above_hull")
 
     def admits(self, materials: Sequence[Composition | Structure]) -> list[bool]:
@@ -100,8 +103,10 @@ class PotentialOracle:
         jobs = [_Job(material) for material in materials]
         self._stage(jobs, self._prepare)
         self._stage(jobs, self._screen)
-        self._stage(jobs, self._crystals)
-        self._stage(jobs, self._guard)
+        self._stage([job for job in jobs if job.crystal is not None], self._guard)
+        for job in jobs:
+            self._stage([job], self._refer)
+        self._stage([job for job in jobs if job.crystal is None], self._place)
         if self.protocol == "relax":
             for job in jobs:
                 self._stage([job], self._relax)
@@ -123,6 +128,8 @@ class PotentialOracle:
         }
         if self.protocol == "relax":
             settings |= asdict(self.limits)
+        if self.placed_by is not None:
+            settings["placed_by"] = self.placed_by.provenance["potential"]
         if self.competing is not None:
             settings["competing_phases"] = self.competing.described
         known = {**self.potential.provenance, "gfnmat": version_of("gfnmat")}
@@ -170,24 +177,27 @@ class PotentialOracle:
             raise UnavailableError(f"the potential cannot work here: {described(reason)}") from reason
 
     def _screen(self, jobs: list[_Job]) -> None:
-        for job in jobs:
-            job.failure = self._objection(job.material)
-
-    def _crystals(self, jobs: list[_Job]) -> None:
         from pymatgen.core import Structure
 
-        formulas = []
         for job in jobs:
-            if isinstance(job.material, Structure):
-                job.crystal = job.material
-            else:
-                formulas.append(job)
-        found = realisation.realise(self.potential, [whole_counts(job.material) for job in formulas], self.prototypes)
-        for job, answer in zip(formulas, found, strict=True):
+            job.failure = self._objection(job.material)
+            job.crystal = job.material if isinstance(job.material, Structure) else None
+
+    def _refer(self, jobs: list[_Job]) -> None:
+        """Have the energies of the elements: those that are computed when first asked for may fail, or take long."""
+        for job in jobs:
+            self.potential.references.formation_energy(amounts(job.material), 0.0)
+
+    def _place(self, jobs: list[_Job]) -> None:
+        """Find a crystal for each formula."""
+        placing = self.placed_by or self.potential
+        found = realisation.realise(placing, [whole_counts(job.material) for job in jobs], self.prototypes)
+        for job, answer in zip(jobs, found, strict=True):
             if isinstance(answer, Exception):
                 job.failure = answer
             else:
-                job.crystal, job.energy = answer.structure, answer.energy
+                job.crystal, job.energy = answer.structure, None if self.placed_by else answer.energy
+        self._guard([job for job in jobs if job.failure is None])
 
     def _guard(self, jobs: list[_Job]) -> None:
         for job in jobs:

@@ -19,6 +19,11 @@ class Potential(Protocol):
     """
 
     @property
+    def batch(self) -> int:
+        """Crystals that `energies` is given at once: those that share the cost of one that raises."""
+        ...
+
+    @property
     def references(self) -> References:
         """The elements at this same level: those that it is trusted with."""
         ...

@@ -26,6 +26,8 @@ def rock_salt(a: float) -> Structure:
 class Law:
     """A potential by a law: the energy (eV/atom) as a function of the structure; `seen` are the structures asked."""
 
+    batch = 64
+
     def __init__(self, law: Callable[[Structure], float], broken: Exception | None = None) -> None:
         self.law = law
         self.broken = broken

@@ -1,6 +1,3 @@
-import multiprocessing
-import sqlite3
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,11 +6,9 @@ from pymatgen.core import Composition, Lattice, Structure
 from scipy.optimize import linprog
 
 import oracles
-from oracles.evaluation import UnavailableError
 from oracles.hull.competing_phases import CompetingPhases, lowest_mixture
 from oracles.hull.formulas import formula_of
 from oracles.hull.given_phases import read_phases
-from oracles.hull.phase_cache import PhaseCache
 from oracles.potential.chgnet import CHGNetPotential
 from oracles.potential.oracle import PotentialOracle
 
@@ -91,40 +86,6 @@ def test_a_fault_of_the_machine_is_retryable_and_nothing_is_kept_of_it(tmp_path)
     competing = CompetingPhases(CHGNetPotential("cpu"), file=file)
     (answer,) = PotentialOracle(CHGNetPotential("cpu"), competing=competing).evaluate([ROCK_SALT])
     assert answer.values["energy_above_hull"] < 0.02
-
-
-def test_another_level_of_theory_has_phases_of_its_own(tmp_path):
-    file = tmp_path / "phases.db"
-    PhaseCache(file, "one").keep({"Na1Cl1": -2.0, "Na2Cl1": None})
-    PhaseCache(file, "one").keep({"Na1Cl1": -1.0})
-    assert PhaseCache(file, "one").read() == {"Na1Cl1": -2.0, "Na2Cl1": None}  # what is kept stands
-    assert PhaseCache(file, "other").read() == {}
-
-
-def _keep(file, start):
-    for k in range(start, start + 20):
-        PhaseCache(file, "one").keep({f"Na{k}Cl1": -float(k)})
-
-
-def test_processes_share_a_cache(tmp_path):
-    file = tmp_path / "phases.db"
-    context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_keep, args=(file, start)) for start in (0, 100)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join(60)
-    assert [writer.exitcode for writer in writers] == [0, 0]
-    assert len(PhaseCache(file, "one").read()) == 40
-
-
-def test_a_cache_that_is_none_is_the_machines_fault(tmp_path):
-    file = tmp_path / "phases.db"
-    file.write_text("this is no database, whatever its name says" * 50)
-    with pytest.raises(UnavailableError, match=r"phases\.db does not work .*; delete it, or set GFNMAT_CACHE"):
-        PhaseCache(file, "one").read()
-    with pytest.raises(sqlite3.DatabaseError):  # as SQLite sees it
-        sqlite3.connect(file).execute("SELECT * FROM phase")
 
 
 def test_a_users_phases_compete_with_or_without_guesses(tmp_path):
