@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oracles.builtin_potentials import ase, chgnet, probe_ase, probe_chgnet
+from oracles.builtin_potentials import (
+    ase,
+    chgnet,
+    espresso,
+    gpaw,
+    probe_ase,
+    probe_chgnet,
+    probe_espresso,
+    probe_gpaw,
+)
 from oracles.oracle import Oracle
 from oracles.registry import register
 
@@ -70,6 +79,8 @@ def register_builtin() -> None:
     register(
         "chgnet", chgnet, "CHGNet potential: single_point, equation_of_state or relax", probe_chgnet, deterministic=True
     )
+    register("gpaw", gpaw, "density functional theory by GPAW, by the same protocols", probe_gpaw)
+    register("espresso", espresso, "density functional theory by Quantum ESPRESSO, by the same", probe_espresso)
     register("ase", ase, "any calculator of ASE, 'module:name', by the same protocols", probe_ase)
     register("table", table, "look-up in a file, a data frame, or a data set of matminer", deterministic=True)
     register("python", python, "the user's own function, 'module:name'")

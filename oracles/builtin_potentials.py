@@ -76,6 +76,78 @@ def ase(
     return _of(potential, protocol, prototypes, max_atoms, limits, competing_phases)
 
 
+def gpaw(
+    protocol: str = "single_point",
+    xc: str = "PBE",
+    cutoff: float | None = None,
+    kpoints_per_atom: int = 1000,
+    smearing: float = 0.05,
+    iterations: int = 200,
+    placed_by: str = "chgnet",
+    prototypes: int = 8,
+    max_atoms: int = 30,
+    max_force: float = 0.05,
+    steps: int = 50,
+    seconds: float = 3600.0,
+    python: str | None = None,
+    competing_phases: Phases | None = None,
+) -> Oracle:
+    """Build GPAW in a worker process; `seconds` limits each of its calculations, and a relaxation.
+
+    `xc` to `iterations` are those of `GpawSettings`; `placed_by` is "chgnet" or "gpaw": by which energies the
+    prototypes of a composition are compared. `python` is the interpreter that has GPAW; other settings as of `chgnet`.
+
+    Raises ValueError where there is no GPAW, and for a setting that cannot be.
+    """
+    from oracles.dft.gpaw import GpawPotential, GpawSettings
+    from oracles.dft.gpaw_interpreter import find
+    from oracles.potential.relaxation import Limits
+
+    _require_protocol("gpaw", protocol)
+    settings = GpawSettings(xc, cutoff, kpoints_per_atom, smearing, iterations)
+    potential = GpawPotential(find(python), settings, seconds)
+    limits = Limits(max_force, steps, seconds)
+    placing = _placing(placed_by, "gpaw")
+    return _of(potential, protocol, prototypes, max_atoms, limits, competing_phases, placing)
+
+
+def espresso(
+    pseudopotentials: Mapping[str, str],
+    pseudo_dir: str | Path,
+    cutoff: float,
+    density_cutoff: float | None = None,
+    xc: str | None = None,
+    kpoints_per_atom: int = 1000,
+    smearing: float = 0.05,
+    command: str = "pw.x",
+    protocol: str = "single_point",
+    placed_by: str = "chgnet",
+    prototypes: int = 8,
+    max_atoms: int = 30,
+    max_force: float = 0.05,
+    steps: int = 50,
+    seconds: float = 3600.0,
+    competing_phases: Phases | None = None,
+) -> Oracle:
+    """Build Quantum ESPRESSO with the user's pseudopotentials; `seconds` limits each calculation, and a relaxation.
+
+    `pseudopotentials` to `command` are those of `EspressoSettings`; other settings as of `gpaw`.
+
+    Raises ValueError where there is no such program or file, and for a setting that cannot be.
+    """
+    from oracles.dft.espresso import EspressoPotential, EspressoSettings
+    from oracles.potential.relaxation import Limits
+
+    _require_protocol("espresso", protocol)
+    settings = EspressoSettings(
+        dict(pseudopotentials), str(pseudo_dir), cutoff, density_cutoff, xc, kpoints_per_atom, smearing, command
+    )
+    potential = EspressoPotential(settings, seconds)
+    limits = Limits(max_force, steps, seconds)
+    placing = _placing(placed_by, "espresso")
+    return _of(potential, protocol, prototypes, max_atoms, limits, competing_phases, placing)
+
+
 def probe_chgnet() -> str:
     """Return the versions of CHGNet and of the references; raise where they are missing."""
     from importlib.metadata import version
@@ -91,6 +163,32 @@ def probe_ase() -> str:
     from importlib.metadata import version
 
     return f"ready: ase {version('ase')}"
+
+
+def probe_gpaw() -> str:
+    """Return the version of GPAW and the interpreter that has it; raise where there is none."""
+    from oracles.dft.gpaw_interpreter import find, version
+
+    python = find()
+    return f"ready: gpaw {version(python)}, run by {python}"
+
+
+def probe_espresso() -> str:
+    """Return where `pw.x` is; raise where there is none."""
+    from oracles.dft.espresso import find
+
+    return f"ready with your pseudopotentials: {find('pw.x')}"
+
+
+def _placing(placed_by: str, itself: str) -> Potential | None:
+    """Return the potential by which prototypes are compared; None is the oracle's own."""
+    if placed_by == itself:
+        return None
+    if placed_by != "chgnet":
+        raise ValueError(unknown(f"`placed_by` of the oracle {itself}", placed_by, ["chgnet", itself]))
+    from oracles.potential.chgnet import CHGNetPotential
+
+    return CHGNetPotential()
 
 
 def _require_protocol(oracle: str, protocol: str) -> None:

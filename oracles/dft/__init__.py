@@ -1,0 +1,1 @@
+"""Density functional theory by programs beside this one: GPAW in a process of its own, Quantum ESPRESSO."""

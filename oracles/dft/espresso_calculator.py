@@ -1,0 +1,48 @@
+"""`pw.x` as an ASE calculator that chooses k points for each crystal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.espresso import Espresso, EspressoProfile
+from pymatgen.io.ase import AseAtomsAdaptor
+
+from oracles.dft.kpoints import gamma_centred
+
+if TYPE_CHECKING:
+    from oracles.dft.espresso import EspressoSettings
+
+
+class EspressoCalculator(Calculator):
+    """Energy in eV, forces in eV/A, stress in eV/A^3, all at once, in `folder`; killed after `seconds`."""
+
+    implemented_properties: ClassVar[list[str]] = ["energy", "forces", "stress"]
+
+    def __init__(self, settings: EspressoSettings, folder: str, seconds: float) -> None:
+        super().__init__()
+        self._settings = settings
+        self._folder = folder
+        self._profile = EspressoProfile(
+            f"timeout --signal=KILL {seconds:g} {settings.command}", str(Path(settings.pseudo_dir).expanduser())
+        )
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: list[str] | None = None,
+        system_changes: list[str] = all_changes,
+    ) -> None:
+        """Run the program; raises what ASE does where it ends with an error."""
+        super().calculate(atoms, properties, system_changes)
+        assert self.atoms is not None
+        program = Espresso(
+            profile=self._profile,
+            directory=self._folder,
+            pseudopotentials=self._settings.pseudopotentials,
+            input_data=self._settings.input_data(),
+            kpts=gamma_centred(AseAtomsAdaptor.get_structure(self.atoms), self._settings.kpoints_per_atom),
+        )
+        self.results = {name: program.get_property(name, self.atoms) for name in self.implemented_properties}
