@@ -30,6 +30,13 @@ def pauling() -> Oracle:
     return Pauling()
 
 
+def supply() -> Oracle:
+    """Build the look-up of price, abundance and supply risk."""
+    from oracles.supply import Supply
+
+    return Supply()
+
+
 def ionic(max_atoms: int = 100) -> Oracle:
     """Build the ionic estimate for crystals."""
     from oracles.ionic import Ionic
@@ -73,6 +80,7 @@ def register_builtin() -> None:
     register(
         "pauling", pauling, "formation energy estimated from electronegativities (composition only)", deterministic=True
     )
+    register("supply", supply, "price, abundance and supply risk of the elements", deterministic=True)
     register(
         "ionic", ionic, "formation energy of crystals, estimated from charges and bond valences", deterministic=True
     )

@@ -62,6 +62,14 @@ PROPERTIES: dict[str, Property] = {
         Property("magnetization", "muB/atom", 0.0, 10.0, "magnetic moment per atom"),
         Property("ionic_conductivity", "S/cm", 0.0, 100.0, "room temperature"),
         Property("superconducting_temperature", "K", 0.0, 400.0, "critical temperature"),
+        Property("price", "USD/kg", 0.0, 1e15, "of the elements in it, as they are traded"),
+        Property("log_price", "log10(USD/kg)", -3.0, 15.0, "decimal logarithm of the price"),
+        Property("abundance", "mg/kg", 0.0, 1e6, "of the scarcest element in the earth's crust"),
+        Property("log_abundance", "log10(mg/kg)", -15.0, 6.0, "decimal logarithm of the abundance"),
+        Property(
+            "hhi_production", "1", 0.0, 10_000.0, "concentration of the elements' production (Herfindahl-Hirschman)"
+        ),
+        Property("hhi_reserve", "1", 0.0, 10_000.0, "concentration of the elements' reserves (Herfindahl-Hirschman)"),
         Property("voltage", "V", -5.0, 8.0, "average electrode potential"),
     )
 }

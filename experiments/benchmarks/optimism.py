@@ -1,11 +1,11 @@
 """How optimism in what the sampler is trained on and exploration in the selection interact.
 
     python experiments/benchmarks/optimism.py [--problem enumerable] [--seeds 200-207] [--jobs 2] [--cost 120]
-        [--data TABLES] [-o runs/optimism]
+        [--samplers "optimism 1"] [--target-only] [--data TABLES] [-o runs/optimism]
 
 Campaigns of a problem (see harness/problems.py), for each way to train the sampler times each kind of acquisition:
-on the surrogate's mean alone, with one or two standard deviations added, and on expected improvement. Cost counts all
-evaluations, of the first design too. Printed is the share of the hits found (of several objectives: of the true front's
+on the surrogate's mean alone, with one or two standard deviations added, and on expected improvement. With
+`--target-only` the ladder is cut to its target. Cost counts all evaluations, of the first design too. Printed is the share of the hits found (of several objectives: of the true front's
 hypervolume), the mean over the seeds with a 95 % bootstrap interval, at half of the cost and at all of it; then the
 difference from `optimism 1` with the same selection, seed by seed. Runs are kept and resumed, as by compare.py.
 """
@@ -41,6 +41,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--problem", default="enumerable")
     parser.add_argument("--selections", nargs="+", default=["improvement", "entropy_search"])
+    parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=list(SAMPLERS))
+    parser.add_argument("--target-only", action="store_true")
     parser.add_argument("--seeds", type=seeds_of, default=seeds_of("200-207"))
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--cost", type=float, default=120.0)
@@ -48,9 +50,11 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/optimism"))
     given = parser.parse_args()
     methods = [
-        Method(f"{sampler}, {kind}", "", {"proposer": changes, "acquisition": {"kind": kind}})
+        Method(
+            f"{sampler}, {kind}", "", {"proposer": SAMPLERS[sampler], "acquisition": {"kind": kind}}, given.target_only
+        )
         for kind in given.selections
-        for sampler, changes in SAMPLERS.items()
+        for sampler in given.samplers
     ]
     problem = problem_named(given.problem)
     problem = replace(problem, budgets={method.name: given.cost for method in methods})
@@ -67,11 +71,12 @@ def main() -> None:
     print(describe("torchgfn", "botorch"))
     print(f"{given.problem}: share of {metric} at cost {given.cost / 2:g} and {given.cost:g}, {len(given.seeds)} seeds")
     for kind in given.selections:
-        usual = found[f"{AS_IT_STANDS}, {kind}"]
-        for sampler in SAMPLERS:
+        usual = found.get(f"{AS_IT_STANDS}, {kind}")
+        for sampler in given.samplers:
             values = found[f"{sampler}, {kind}"]
             cells = [_shown(column) for column in values.unbind(1)]
-            apart = "" if sampler == AS_IT_STANDS else f"   from {AS_IT_STANDS}: {_shown((values - usual)[:, 1])}"
+            compared = usual is not None and sampler != AS_IT_STANDS
+            apart = "" if not compared else f"   from {AS_IT_STANDS}: {_shown((values - usual)[:, 1])}"
             print(f"{kind:16} {sampler:22} {'   '.join(cells)}{apart}")
 
 

@@ -15,7 +15,7 @@ from gfnmat.campaign.parts import proposer_of, space_of
 from gfnmat.campaign.planner import Plan, Planner
 from gfnmat.campaign.progress import Progress, Status
 from gfnmat.campaign.provenance import provenance
-from gfnmat.campaign.records import Measurement, Suggestion
+from gfnmat.campaign.records import Measurement, Replicate, Suggestion
 from gfnmat.campaign.results import answers_from
 from gfnmat.campaign.sql_store import SqlStore
 from gfnmat.campaign.store import Store, StoreError
@@ -130,7 +130,10 @@ class Campaign:
             ValueError: a row that cannot be kept; then nothing was written.
         """
         issued = {suggestion.id: suggestion for suggestion in self._store.suggestions()}
-        return self._store.tell(answers_from(results, issued, self._ladder.all_properties), correct=correct)
+        told = answers_from(results, issued, self._ladder.all_properties)
+        numbers = [place.of if isinstance(place, Replicate) else place for place in told]
+        completed = self._ladder.completed(told, [issued[number].choice.formula for number in numbers])
+        return self._store.tell(completed, correct=correct)
 
     def measurements(self) -> pd.DataFrame:
         """Everything that came back: id, formula, fidelity, replicate, status, cost, round, properties, seconds, error,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -10,13 +10,15 @@ import torch
 from torch import Tensor
 
 import oracles
-from gfnmat.campaign.records import Answer
+from gfnmat.campaign.formula_properties import FormulaProperties
+from gfnmat.campaign.records import Answer, Replicate
 from gfnmat.config import ConfigError
 from gfnmat.problem import Fidelity, Problem
 from gfnmat.space.candidates import Candidates
 from oracles import Evaluation, Inspecting, Oracle, Screening
 from oracles.hull import GUESSED
 from oracles.laboratory import Laboratory
+from oracles.supply import PROPERTIES_OF_SUPPLY
 
 
 class Ladder:
@@ -35,7 +37,8 @@ class Ladder:
         self.problem = problem
         self._oracles = [_built(fidelity, problem, folder) for fidelity in problem.fidelities]
         answered = self._oracles[-1].properties
-        if missing := [name for name in problem.properties if name not in answered]:
+        self._by_formula = FormulaProperties.of(problem, answered)
+        if missing := [name for name in problem.properties if name not in (*answered, *self._by_formula.names)]:
             raise ConfigError(
                 f"fidelities: the target {problem.target.name} does not answer {', '.join(missing)}; it answers "
                 f"{', '.join(answered)}. Choose objectives and constraints among these, or another target."
@@ -44,8 +47,8 @@ class Ladder:
         self._accepted: dict[str, bool] = {}
 
     def properties(self, rung: int) -> tuple[str, ...]:
-        """What a rung's oracle answers."""
-        return self._oracles[rung].properties
+        """What a rung's oracle answers, and what follows from the formula."""
+        return tuple(dict.fromkeys([*self._oracles[rung].properties, *self._by_formula.names]))
 
     def is_by_hand(self, rung: int) -> bool:
         """Whether a person answers at a rung, whom the loop has to wait for."""
@@ -61,11 +64,16 @@ class Ladder:
     def screens(self) -> tuple[Callable[[Candidates], Tensor], ...]:
         """One a rung: whether its oracle can answer each candidate at all, `n` booleans; costs nothing.
 
+        Nor is admitted what violates a constraint on a property that follows from the formula.
+
         What `Screening` says of one crystal of a formula holds for all of them, so that few structures are built.
         """
         return tuple(partial(self._admits, rung) for rung in range(len(self._oracles)))
 
     def _admits(self, rung: int, candidates: Candidates) -> Tensor:
+        return self._by_formula.admit(candidates) & self._answerable(rung, candidates)
+
+    def _answerable(self, rung: int, candidates: Candidates) -> Tensor:
         oracle, known = self._oracles[rung], self._admitted[rung]
         if not isinstance(oracle, Screening):
             return torch.ones(len(candidates), dtype=torch.bool)
@@ -93,7 +101,14 @@ class Ladder:
 
     def evaluate(self, rung: int, candidates: Candidates) -> list[Answer]:
         """One answer a candidate, in order."""
-        return [_answer(evaluation) for evaluation in self._oracles[rung].evaluate(candidates.materials)]
+        answers = [_answer(evaluation) for evaluation in self._oracles[rung].evaluate(candidates.materials)]
+        return self._by_formula.complete(candidates, answers)
+
+    def completed(
+        self, told: Mapping[int | Replicate, Answer], formulas: Sequence[str]
+    ) -> dict[int | Replicate, Answer]:
+        """What a person told of these formulas, with what follows from them."""
+        return dict(zip(told, self._by_formula.complete(Candidates.of(formulas), list(told.values())), strict=True))
 
 
 def _built(fidelity: Fidelity, problem: Problem, folder: Path) -> Oracle:
@@ -104,7 +119,8 @@ def _built(fidelity: Fidelity, problem: Problem, folder: Path) -> Oracle:
             "the same answer each time; leave it at 1"
         )
     if fidelity.oracle in ("python", "laboratory"):
-        settings = {"properties": problem.properties, **settings}
+        asked = [name for name in problem.properties if name not in PROPERTIES_OF_SUPPLY]
+        settings = {"properties": asked or problem.properties, **settings}
     if fidelity.oracle == "python":
         settings = {"path": folder, **settings}
     if fidelity.oracle == "table" and "path" in settings:
