@@ -5,9 +5,10 @@
 
 Campaigns of a problem (see harness/problems.py), for each way to train the sampler times each kind of acquisition:
 on the surrogate's mean alone, with one or two standard deviations added, and on expected improvement. With
-`--target-only` the ladder is cut to its target. Cost counts all evaluations, of the first design too. Printed is the share of the hits found (of several objectives: of the true front's
-hypervolume), the mean over the seeds with a 95 % bootstrap interval, at half of the cost and at all of it; then the
-difference from `optimism 1` with the same selection, seed by seed. Runs are kept and resumed, as by compare.py.
+`--target-only` the ladder is cut to its target. Cost counts all evaluations, of the first design too. Printed is the
+share of the hits found (of several objectives: of the true front's hypervolume), the mean over the seeds with a 95 %
+bootstrap interval, at half of the cost and at all of it; then the difference from `optimism 1` with the same selection,
+seed by seed. Runs are kept and resumed, as by compare.py.
 """
 
 from __future__ import annotations
