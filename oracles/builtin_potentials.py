@@ -26,10 +26,11 @@ def chgnet(
     seconds: float = 300.0,
     device: str | None = None,
     competing_phases: Phases | None = None,
+    moments: bool = False,
 ) -> Oracle:
     """Build CHGNet; `max_force` (eV/A) and `steps` end a relaxation, and `seconds` guards against one that hangs.
 
-    With `competing_phases` it also answers `energy_above_hull`: above those that are `guessed`, those of a CSV file of
+    With `moments` it also answers `site_moment`; with `competing_phases` it also answers `energy_above_hull`: above those that are `guessed`, those of a CSV file of
     formulas and formation energies (eV/atom) by this same model, or several of these.
 
     Raises ValueError for an unknown protocol, a `device` that is not on this machine, and a file that cannot be read.
@@ -42,7 +43,7 @@ def chgnet(
     if device is not None:
         require_device(device)
     limits = Limits(max_force, steps, seconds)
-    return _of(CHGNetPotential(device), protocol, prototypes, max_atoms, limits, competing_phases)
+    return _of(CHGNetPotential(device), protocol, prototypes, max_atoms, limits, competing_phases, moments=moments)
 
 
 def ase(
@@ -62,14 +63,15 @@ def ase(
     Raises ValueError where none can be made, and where it lacks forces or stress which are needed.
     """
     from oracles.potential.ase_calculator import AsePotential
+    from oracles.potential.oracle import RELAXING
     from oracles.potential.relaxation import Limits
 
     _require_protocol("ase", protocol)
     potential = AsePotential(calculator, arguments, device)
     if missing := sorted({"forces", "stress"} - potential.implemented):
         lacks = f"{calculator!r} answers no {' and no '.join(missing)}, needed for"
-        if protocol == "relax":
-            raise ValueError(f"{lacks} the protocol relax; there are single_point and equation_of_state")
+        if protocol in RELAXING:
+            raise ValueError(f"{lacks} the protocol {protocol}; there are single_point and equation_of_state")
         if competing_phases is not None:
             raise ValueError(f"{lacks} `competing_phases`, which are relaxed")
     limits = Limits(max_force, steps, seconds)
@@ -206,6 +208,7 @@ def _of(
     limits: Limits,
     phases: Phases | None,
     placed_by: Potential | None = None,
+    moments: bool = False,
 ) -> Oracle:
     from oracles.hull.competing_phases import CompetingPhases
     from oracles.potential.oracle import PotentialOracle
@@ -221,4 +224,5 @@ def _of(
         limits=limits,
         competing=competing,
         placed_by=placed_by,
+        moments=moments,
     )

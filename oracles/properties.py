@@ -60,6 +60,9 @@ PROPERTIES: dict[str, Property] = {
         Property("debye_temperature", "K", 0.0, 3000.0, "from the elastic constants"),
         Property("melting_point", "K", 0.0, 5000.0, "melting or decomposition temperature"),
         Property("magnetization", "muB/atom", 0.0, 10.0, "magnetic moment per atom"),
+        Property(
+            "site_moment", "muB/atom", 0.0, 10.0, "mean size of the atoms' magnetic moments, whatever their order"
+        ),
         Property("ionic_conductivity", "S/cm", 0.0, 100.0, "room temperature"),
         Property("superconducting_temperature", "K", 0.0, 400.0, "critical temperature"),
         Property("price", "USD/kg", 0.0, 1e15, "of the elements in it, as they are traded"),

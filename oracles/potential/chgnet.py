@@ -61,17 +61,24 @@ class CHGNetPotential:
         Raises for the whole batch if one structure cannot be read, and `MemoryError` or `UnavailableError` where
         the machine is at fault.
         """
+        return [float(answer["e"]) for answer in self._predicted(structures, "e")]
+
+    def site_moments(self, structures: Sequence[Structure]) -> list[float]:
+        """Return the mean size of the atoms' magnetic moments (muB/atom) of each structure; raises as `energies`."""
+        return [float(np.abs(answer["m"]).mean()) for answer in self._predicted(structures, "em")]
+
+    def _predicted(self, structures: Sequence[Structure], task: str) -> list[Any]:
         import torch
 
         model = self._model()
-        energies: list[float] = []
+        found: list[Any] = []
         for batch in _batches(structures):
             with self._lock, machine_faults():  # the converter switches the garbage collector, for all threads
                 graphs = [model.graph_converter(structure) for structure in batch]
             with torch.no_grad(), machine_faults():
-                answers = model.predict_graph(graphs, task="e", batch_size=len(graphs))
-            energies += [float(a["e"]) for a in ([answers] if len(graphs) == 1 else answers)]
-        return energies
+                answers = model.predict_graph(graphs, task=task, batch_size=len(graphs))
+            found += [answers] if len(graphs) == 1 else answers
+        return found
 
     def calculator(self) -> Calculator:
         """Return a new ASE calculator."""

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from oracles.elements import amounts, whole_counts
 from oracles.evaluation import MACHINE_FAULTS, Evaluation, InfeasibleError, UnavailableError, described
+from oracles.oracle import isolated
 from oracles.potential import guards, realisation
+from oracles.potential.elasticity import ElasticModuli, elastic_moduli
 from oracles.potential.energies import energies
 from oracles.potential.equation_of_state import EquationOfState, at_volume, minima
-from oracles.potential.potential import Potential
+from oracles.potential.potential import KnowsMoments, Potential
 from oracles.potential.relaxation import Limits, relax
 from oracles.provenance import signed, version_of
 
@@ -22,13 +24,19 @@ if TYPE_CHECKING:
 
     from oracles.hull.competing_phases import CompetingPhases
 
-ProtocolName = Literal["single_point", "equation_of_state", "relax"]
+ProtocolName = Literal["single_point", "equation_of_state", "relax", "elastic"]
+
+MODULI = ("shear_modulus", "youngs_modulus", "poisson_ratio")
 
 ANSWERS: dict[str, tuple[str, ...]] = {
     "single_point": ("formation_energy", "density", "volume_per_atom"),
     "equation_of_state": ("formation_energy", "density", "volume_per_atom", "bulk_modulus"),
     "relax": ("formation_energy", "density", "volume_per_atom", "bulk_modulus"),
+    "elastic": ("formation_energy", "density", "volume_per_atom", "bulk_modulus", *MODULI),
 }
+
+RELAXING = ("relax", "elastic")
+"""Protocols that need forces and stress."""
 
 
 @dataclass
@@ -39,6 +47,8 @@ class _Job:
     crystal: Structure | None = None
     energy: float | None = None
     curve: EquationOfState | None = None
+    moduli: ElasticModuli | None = None
+    moment: float | None = None
     above_hull: float | None = None
     seconds: float = 0.0
     failure: Exception | None = None
@@ -52,11 +62,13 @@ class PotentialOracle:
         `equation_of_state`: the minimum of the energy over seven volumes, the cell's shape and the fractional
             coordinates kept.
         `relax`: cell and positions are relaxed, and then the equation of state.
+        `elastic`: then also six strains to either side, with positions relaxed in each.
     prototypes: crystals tried for a composition, which has none of its own; the lowest energy is kept.
     max_atoms: atoms allowed in the cell.
     limits: when a relaxation gives up: after too many steps the material is infeasible, after too long a time
         retryable.
     placed_by: a cheaper potential by which those are compared; None is the potential itself.
+    moments: whether the mean size of the magnetic moments is answered too, by a potential that knows them.
     competing: phases above which the energy is answered too; None answers no energy above the hull.
 
     If the potential itself cannot be loaded, all materials are retryable.
@@ -74,12 +86,15 @@ class PotentialOracle:
         max_atoms: int = 100,
         limits: Limits | None = None,
         competing: CompetingPhases | None = None,
+        moments: bool = False,
         placed_by: Potential | None = None,
     ) -> None:
         if protocol not in get_args(ProtocolName):
             raise ValueError(f"protocol is one of {', '.join(get_args(ProtocolName))}, not {protocol!r}")
         if prototypes < 1 or max_atoms < 1:
             raise ValueError("`prototypes` and `max_atoms` are at least 1")
+        if moments and not isinstance(potential, KnowsMoments):
+            raise ValueError("`moments` are asked for, and this potential knows none")
         self.potential = potential
         self.protocol = protocol
         self.prototypes = prototypes
@@ -87,7 +102,8 @@ class PotentialOracle:
         self.limits = limits or Limits()
         self.competing = competing
         self.placed_by = placed_by
-        self.properties = ANSWERS[protocol] if competing is None else (*ANSWERS[protocol], "energy_above_hull")
+        further = {"energy_above_hull": competing is not None, "site_moment": moments}
+        self.properties = (*ANSWERS[protocol], *(name for name, asked in further.items() if asked))
 
     def admits(self, materials: Sequence[Composition | Structure]) -> list[bool]:
         """Return False for unknown elements, disorder, and formulas that no prototype can hold."""
@@ -107,13 +123,18 @@ class PotentialOracle:
         for job in jobs:
             self._stage([job], self._refer)
         self._stage([job for job in jobs if job.crystal is None], self._place)
-        if self.protocol == "relax":
+        if self.protocol in RELAXING:
             for job in jobs:
                 self._stage([job], self._relax)
         if self.protocol == "single_point":
             self._stage([job for job in jobs if job.energy is None], self._energies)
         else:
             self._stage(jobs, self._curves)
+        if self.protocol == "elastic":
+            for job in jobs:
+                self._stage([job], self._strain)
+        if "site_moment" in self.properties:
+            self._stage(jobs, self._moments)
         if self.competing is not None:
             for job in jobs:
                 self._stage([job], self._above_hull)
@@ -126,7 +147,7 @@ class PotentialOracle:
             "prototypes": self.prototypes,
             "max_atoms": self.max_atoms,
         }
-        if self.protocol == "relax":
+        if self.protocol in RELAXING:
             settings |= asdict(self.limits)
         if self.placed_by is not None:
             settings["placed_by"] = self.placed_by.provenance["potential"]
@@ -227,6 +248,19 @@ class PotentialOracle:
                 job.curve, job.energy = answer, answer.energy
                 job.crystal = at_volume(_crystal(job), answer.volume)
 
+    def _strain(self, jobs: list[_Job]) -> None:
+        for job in jobs:
+            job.moduli = elastic_moduli(self.potential, _crystal(job), self.limits)
+
+    def _moments(self, jobs: list[_Job]) -> None:
+        assert isinstance(self.potential, KnowsMoments)
+        answers = isolated(self.potential.site_moments, [_crystal(job) for job in jobs])
+        for job, answer in zip(jobs, answers, strict=True):
+            if isinstance(answer, Exception):
+                job.failure = answer
+            else:
+                job.moment = answer
+
     def _above_hull(self, jobs: list[_Job]) -> None:
         assert self.competing is not None
         for job in jobs:
@@ -248,6 +282,10 @@ class PotentialOracle:
         }
         if job.curve is not None:
             values["bulk_modulus"] = job.curve.bulk_modulus
+        if job.moduli is not None:
+            values |= zip(MODULI, (job.moduli.shear, job.moduli.youngs, job.moduli.poisson), strict=True)
+        if job.moment is not None:
+            values["site_moment"] = job.moment
         if job.above_hull is not None:
             values["energy_above_hull"] = job.above_hull
         return Evaluation.judged(values, structure=crystal, seconds=job.seconds)

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
     from pymatgen.core import Structure
 
     from oracles.potential.references import References
+
+
+@runtime_checkable
+class KnowsMoments(Protocol):
+    """A potential that also knows magnetic moments."""
+
+    def site_moments(self, structures: Sequence[Structure]) -> list[float]:
+        """Return the mean size of the atoms' moments (muB/atom) of each structure, whatever their order."""
+        ...
 
 
 class Potential(Protocol):

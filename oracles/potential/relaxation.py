@@ -13,6 +13,7 @@ from oracles.potential.guards import closest_contact
 
 if TYPE_CHECKING:
     from ase import Atoms
+    from ase.filters import FrechetCellFilter
     from pymatgen.core import Structure
 
     from oracles.potential.potential import Potential
@@ -46,37 +47,65 @@ def relax(potential: Potential, structure: Structure, limits: Limits) -> Structu
     Raises `InfeasibleError` if it is not reached within the limit of steps, or the structure collapses or explodes on
     the way; TimeoutError, which is the machine's fault, if the limit of time is exceeded.
     """
-    from ase import Atoms
     from ase.filters import FrechetCellFilter
-    from ase.optimize import BFGS
-    from pymatgen.core import Lattice, Structure
 
-    atoms = Atoms(
+    atoms = _atoms(potential, structure)
+    _minimise(atoms, FrechetCellFilter(atoms), limits)
+    return _structure(atoms)
+
+
+def relaxed_stress(potential: Potential, structure: Structure, limits: Limits) -> np.ndarray:
+    """Return the stress (GPa, `3 x 3`, positive under tension) with positions at the minimum and the cell as it is.
+
+    Raises as `relax` does.
+    """
+    from ase.units import GPa
+
+    atoms = _atoms(potential, structure)
+    _minimise(atoms, atoms, limits)
+    stress: np.ndarray = atoms.get_stress(voigt=False) / GPa
+    return stress
+
+
+def _atoms(potential: Potential, structure: Structure) -> Atoms:
+    from ase import Atoms
+
+    return Atoms(
         numbers=[site.specie.Z for site in structure],
         positions=structure.cart_coords,
         cell=structure.lattice.matrix,
         pbc=True,
         calculator=potential.calculator(),
     )
+
+
+def _structure(atoms: Atoms) -> Structure:
+    from pymatgen.core import Lattice, Structure
+
+    return Structure(
+        Lattice(atoms.cell[:]),
+        atoms.get_chemical_symbols(),
+        atoms.positions,
+        coords_are_cartesian=True,
+        to_unit_cell=True,
+    )
+
+
+def _minimise(atoms: Atoms, moved: Atoms | FrechetCellFilter, limits: Limits) -> None:
+    """Move the atoms, or with a filter the cell too, until forces are below the limit."""
+    from ase.optimize import BFGS
+
     start, first = perf_counter(), atoms.get_volume()
-    everything = FrechetCellFilter(atoms)
-    optimizer = BFGS(everything, logfile=None, maxstep=LONGEST_STEP)
+    optimizer = BFGS(moved, logfile=None, maxstep=LONGEST_STEP)
     for step in range(limits.steps + 1):
-        if np.linalg.norm(everything.get_forces(), axis=1).max() < limits.max_force:
-            break
+        if np.linalg.norm(moved.get_forces(), axis=1).max() < limits.max_force:
+            return
         if step == limits.steps:
             raise InfeasibleError(f"not relaxed within {limits.steps} steps")
         if perf_counter() - start > limits.seconds:
             raise TimeoutError(f"not relaxed within {limits.seconds:g} s ({step} steps); allow more `seconds`")
         optimizer.step()
         _require_whole(atoms, first)  # before the potential sees the new positions: it may hang on them
-    return Structure(
-        Lattice(atoms.cell[:]),
-        [site.specie.symbol for site in structure],
-        atoms.positions,
-        coords_are_cartesian=True,
-        to_unit_cell=True,
-    )
 
 
 def _require_whole(atoms: Atoms, first: float) -> None:
