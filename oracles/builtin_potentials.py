@@ -30,8 +30,9 @@ def chgnet(
 ) -> Oracle:
     """Build CHGNet; `max_force` (eV/A) and `steps` end a relaxation, and `seconds` guards against one that hangs.
 
-    With `moments` it also answers `site_moment`; with `competing_phases` it also answers `energy_above_hull`: above those that are `guessed`, those of a CSV file of
-    formulas and formation energies (eV/atom) by this same model, or several of these.
+    With `moments` it also answers `site_moment`. With `competing_phases` it also answers `energy_above_hull`: above
+    those that are `guessed`, those of a CSV file of formulas and formation energies (eV/atom) by this same model, or
+    several of these.
 
     Raises ValueError for an unknown protocol, a `device` that is not on this machine, and a file that cannot be read.
     """

@@ -19,7 +19,7 @@ def test_they_are_those_of_the_model_and_of_iron():
     iron, salt = oracles.build("chgnet", moments=True).evaluate([IRON, SALT])
     assert iron.values["site_moment"] == pytest.approx(2.2, abs=0.3)  # measured: 2.2 muB
     assert salt.values["site_moment"] < 0.05
-    own = load_model("cpu").predict_structure(IRON, task="m")["m"]
+    own = load_model("cpu").predict_structure(IRON, task="em")["m"]
     assert iron.values["site_moment"] == pytest.approx(float(abs(own).mean()), abs=1e-4)
     assert "site_moment" not in plain[0].values
     assert iron.values["formation_energy"] == plain[0].values["formation_energy"]
