@@ -199,6 +199,11 @@ def _require_protocol(oracle: str, protocol: str) -> None:
 
     if protocol not in ANSWERS:
         raise ValueError(unknown(f"protocol of the oracle {oracle}", protocol, list(ANSWERS)))
+    if protocol == "phonons":
+        try:
+            import phonopy  # noqa: F401
+        except ImportError:
+            raise ValueError("the protocol phonons needs phonopy: pip install 'gfnmat[phonons]'") from None
 
 
 def _of(

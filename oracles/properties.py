@@ -63,6 +63,9 @@ PROPERTIES: dict[str, Property] = {
         Property(
             "site_moment", "muB/atom", 0.0, 10.0, "mean size of the atoms' magnetic moments, whatever their order"
         ),
+        Property(
+            "lowest_phonon_frequency", "THz", -100.0, 200.0, "but for translations; negative: dynamically unstable"
+        ),
         Property("ionic_conductivity", "S/cm", 0.0, 100.0, "room temperature"),
         Property("superconducting_temperature", "K", 0.0, 400.0, "critical temperature"),
         Property("price", "USD/kg", 0.0, 1e15, "of the elements in it, as they are traded"),

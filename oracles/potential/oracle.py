@@ -15,6 +15,7 @@ from oracles.potential import guards, realisation
 from oracles.potential.elasticity import ElasticModuli, elastic_moduli
 from oracles.potential.energies import energies
 from oracles.potential.equation_of_state import EquationOfState, at_volume, minima
+from oracles.potential.phonons import lowest_frequency
 from oracles.potential.potential import KnowsMoments, Potential
 from oracles.potential.relaxation import Limits, relax
 from oracles.provenance import signed, version_of
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from oracles.hull.competing_phases import CompetingPhases
 
-ProtocolName = Literal["single_point", "equation_of_state", "relax", "elastic"]
+ProtocolName = Literal["single_point", "equation_of_state", "relax", "elastic", "phonons"]
 
 MODULI = ("shear_modulus", "youngs_modulus", "poisson_ratio")
 
@@ -33,9 +34,10 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "equation_of_state": ("formation_energy", "density", "volume_per_atom", "bulk_modulus"),
     "relax": ("formation_energy", "density", "volume_per_atom", "bulk_modulus"),
     "elastic": ("formation_energy", "density", "volume_per_atom", "bulk_modulus", *MODULI),
+    "phonons": ("formation_energy", "density", "volume_per_atom", "bulk_modulus", "lowest_phonon_frequency"),
 }
 
-RELAXING = ("relax", "elastic")
+RELAXING = ("relax", "elastic", "phonons")
 """Protocols that need forces and stress."""
 
 
@@ -48,6 +50,7 @@ class _Job:
     energy: float | None = None
     curve: EquationOfState | None = None
     moduli: ElasticModuli | None = None
+    frequency: float | None = None
     moment: float | None = None
     above_hull: float | None = None
     seconds: float = 0.0
@@ -63,6 +66,7 @@ class PotentialOracle:
             coordinates kept.
         `relax`: cell and positions are relaxed, and then the equation of state.
         `elastic`: then also six strains to either side, with positions relaxed in each.
+        `phonons`: the same as `relax`, then finite displacements in a supercell.
     prototypes: crystals tried for a composition, which has none of its own; the lowest energy is kept.
     max_atoms: atoms allowed in the cell.
     limits: when a relaxation gives up: after too many steps the material is infeasible, after too long a time
@@ -133,6 +137,9 @@ class PotentialOracle:
         if self.protocol == "elastic":
             for job in jobs:
                 self._stage([job], self._strain)
+        if self.protocol == "phonons":
+            for job in jobs:
+                self._stage([job], self._displace)
         if "site_moment" in self.properties:
             self._stage(jobs, self._moments)
         if self.competing is not None:
@@ -252,6 +259,10 @@ class PotentialOracle:
         for job in jobs:
             job.moduli = elastic_moduli(self.potential, _crystal(job), self.limits)
 
+    def _displace(self, jobs: list[_Job]) -> None:
+        for job in jobs:
+            job.frequency = lowest_frequency(self.potential, _crystal(job), self.limits)
+
     def _moments(self, jobs: list[_Job]) -> None:
         assert isinstance(self.potential, KnowsMoments)
         answers = isolated(self.potential.site_moments, [_crystal(job) for job in jobs])
@@ -284,6 +295,8 @@ class PotentialOracle:
             values["bulk_modulus"] = job.curve.bulk_modulus
         if job.moduli is not None:
             values |= zip(MODULI, (job.moduli.shear, job.moduli.youngs, job.moduli.poisson), strict=True)
+        if job.frequency is not None:
+            values["lowest_phonon_frequency"] = job.frequency
         if job.moment is not None:
             values["site_moment"] = job.moment
         if job.above_hull is not None:
