@@ -122,6 +122,7 @@ def espresso(
     xc: str | None = None,
     kpoints_per_atom: int = 1000,
     smearing: float = 0.05,
+    iterations: int = 200,
     command: str = "pw.x",
     protocol: str = "single_point",
     placed_by: str = "chgnet",
@@ -143,8 +144,9 @@ def espresso(
 
     _require_protocol("espresso", protocol)
     settings = EspressoSettings(
-        dict(pseudopotentials), str(pseudo_dir), cutoff, density_cutoff, xc, kpoints_per_atom, smearing, command
-    )
+        dict(pseudopotentials), str(pseudo_dir), cutoff, density_cutoff, xc, kpoints_per_atom, smearing, iterations,
+        command,
+    )  # fmt: skip
     potential = EspressoPotential(settings, seconds)
     limits = Limits(max_force, steps, seconds)
     placing = _placing(placed_by, "espresso")
@@ -170,10 +172,10 @@ def probe_ase() -> str:
 
 def probe_gpaw() -> str:
     """Return the version of GPAW and the interpreter that has it; raise where there is none."""
-    from oracles.dft.gpaw_interpreter import find, version
+    from oracles.dft.gpaw_interpreter import find
 
     python = find()
-    return f"ready: gpaw {version(python)}, run by {python}"
+    return f"ready: gpaw {python.gpaw}, run by {python.path}"
 
 
 def probe_espresso() -> str:

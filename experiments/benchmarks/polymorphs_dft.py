@@ -21,7 +21,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from scipy.stats import spearmanr
 
 from oracles.dft.gpaw import GpawPotential, GpawSettings
-from oracles.dft.gpaw_interpreter import find, version
+from oracles.dft.gpaw_interpreter import find
 from oracles.potential.chgnet import CHGNetPotential
 from oracles.potential.equation_of_state import at_volume, minima
 from oracles.potential.relaxation import Limits, relax
@@ -60,7 +60,7 @@ def main() -> None:
     given = parser.parse_args()
     python = find()
     chgnet, gpaw = CHGNetPotential("cpu"), GpawPotential(python, GpawSettings(xc=given.xc), given.seconds)
-    print(f"{describe('chgnet')}, gpaw {version(python)}; {GpawSettings(xc=given.xc)}")
+    print(f"{describe('chgnet')}, gpaw {python.gpaw}; {GpawSettings(xc=given.xc)}")
     print(f"{'':6} {'':15} {'volume':>7} {'CHGNet':>8} {'GPAW':>8} {'seconds':>8}")
     above: list[tuple[float, float]] = []
     same = known = 0

@@ -32,7 +32,7 @@ from gfnmat.space.crystal.space import CrystalSpace
 from oracles import PROPERTIES, Evaluation
 
 COMPOUNDS = (
-    "LiF", "NaCl", "KBr", "MgO", "CaO", "BaO", "Li2O", "Na2O", "CaF2", "MgF2", "TiO2", "SiO2", "ZnO", "Al2O3", "Cr2O3",
+    "LiF", "NaCl", "KBr", "SrO", "CaO", "BaO", "Li2O", "Na2O", "CaF2", "MgF2", "ZrO2", "TiN", "ZnO", "Al2O3", "Cr2O3",
     "ZnS", "CdS", "MgS", "AlN", "GaN", "BN", "SiC", "AlP", "GaAs", "Mg2Si", "NiAl", "SrTiO3", "BaTiO3", "MgAl2O4",
     "LiAlO2",
 )  # fmt: skip

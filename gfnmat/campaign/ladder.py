@@ -125,6 +125,8 @@ def _built(fidelity: Fidelity, problem: Problem, folder: Path) -> Oracle:
         settings = {"path": folder, **settings}
     if fidelity.oracle == "table" and "path" in settings:
         settings = {**settings, "path": folder / Path(settings["path"]).expanduser()}
+    if "pseudo_dir" in settings:
+        settings = {**settings, "pseudo_dir": folder / Path(settings["pseudo_dir"]).expanduser()}
     if "competing_phases" in settings:
         settings = {**settings, "competing_phases": _beside(folder, settings["competing_phases"])}
     try:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oracles.cache_folder import cache_folder
-from oracles.evaluation import InfeasibleError
 from oracles.potential.computed_references import ComputedElements
 from oracles.potential.references import References
 from oracles.provenance import file_digest, versions_of
@@ -36,6 +35,7 @@ class EspressoSettings:
     xc: the functional, as ESPRESSO names it; None is that of the pseudopotentials.
     kpoints_per_atom: k points per reciprocal atom, the grid centred on gamma.
     smearing: width (eV) of Marzari and Vanderbilt's cold smearing.
+    iterations: of the electrons, after which a crystal is infeasible.
     command: the program, with what is before it, such as "mpirun -n 4 pw.x".
 
     Raises ValueError if the program or a file is not there.
@@ -48,10 +48,11 @@ class EspressoSettings:
     xc: str | None = None
     kpoints_per_atom: int = 1000
     smearing: float = 0.05
+    iterations: int = 200
     command: str = "pw.x"
 
     def __post_init__(self) -> None:
-        for name in ("cutoff", "density_cutoff", "kpoints_per_atom", "smearing"):
+        for name in ("cutoff", "density_cutoff", "kpoints_per_atom", "smearing", "iterations"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"espresso: `{name}` is more than 0, not {value}")
@@ -79,7 +80,11 @@ class EspressoSettings:
             **({"input_dft": self.xc} if self.xc else {}),
         }
         control = {"calculation": "scf", "tprnfor": True, "tstress": True, "verbosity": "low"}
-        return {"control": control, "system": system, "electrons": {"conv_thr": 1e-8, "electron_maxstep": 200}}
+        return {
+            "control": control,
+            "system": system,
+            "electrons": {"conv_thr": 1e-8, "electron_maxstep": self.iterations},
+        }
 
 
 class EspressoPotential:
@@ -96,7 +101,9 @@ class EspressoPotential:
     def references(self) -> References:
         """The elements by the same pseudopotentials and settings."""
         level = json.dumps(dict(self.provenance), sort_keys=True)
-        return References("ESPRESSO", "pw.x", ComputedElements(self, level, cache_folder() / "element_references.db"))
+        file = cache_folder() / "element_references.db"
+        elements = ComputedElements(self, level, file, only=self.settings.pseudopotentials)
+        return References("the list of pseudopotentials", "", elements)
 
     @cached_property
     def provenance(self) -> Mapping[str, str]:
@@ -115,7 +122,6 @@ class EspressoPotential:
 
         found = []
         for structure in structures:
-            self._require({site.specie.symbol for site in structure})
             atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
             atoms.calc = self.calculator()
             found.append(float(atoms.get_potential_energy()) / len(structure))
@@ -129,10 +135,6 @@ class EspressoPotential:
         if not hasattr(self._of_thread, "folder"):
             self._of_thread.folder = tempfile.TemporaryDirectory(prefix="gfnmat-espresso-")
         return FaultsTold(EspressoCalculator(self.settings, self._of_thread.folder.name, self.seconds))
-
-    def _require(self, symbols: set[str]) -> None:
-        if missing := sorted(symbols - self.settings.pseudopotentials.keys()):
-            raise InfeasibleError(f"no pseudopotential is given for {', '.join(missing)}")
 
 
 def find(command: str) -> str:

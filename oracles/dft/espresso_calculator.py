@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import TYPE_CHECKING, ClassVar
 
 from ase import Atoms
@@ -11,9 +12,14 @@ from ase.calculators.espresso import Espresso, EspressoProfile
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from oracles.dft.kpoints import gamma_centred
+from oracles.evaluation import InfeasibleError
 
 if TYPE_CHECKING:
     from oracles.dft.espresso import EspressoSettings
+
+
+UNCONVERGED = "convergence NOT achieved"
+"""What the program writes before it ends with an error, if that is why."""
 
 
 class EspressoCalculator(Calculator):
@@ -35,7 +41,10 @@ class EspressoCalculator(Calculator):
         properties: list[str] | None = None,
         system_changes: list[str] = all_changes,
     ) -> None:
-        """Run the program; raises what ASE does where it ends with an error."""
+        """Run the program.
+
+        Raises `InfeasibleError` if the electrons do not converge, and what ASE does where it ends with another error.
+        """
         super().calculate(atoms, properties, system_changes)
         assert self.atoms is not None
         program = Espresso(
@@ -45,4 +54,10 @@ class EspressoCalculator(Calculator):
             input_data=self._settings.input_data(),
             kpts=gamma_centred(AseAtomsAdaptor.get_structure(self.atoms), self._settings.kpoints_per_atom),
         )
-        self.results = {name: program.get_property(name, self.atoms) for name in self.implemented_properties}
+        try:
+            self.results = {name: program.get_property(name, self.atoms) for name in self.implemented_properties}
+        except CalledProcessError:
+            if any(UNCONVERGED in file.read_text(errors="replace") for file in Path(self._folder).glob("*.pwo")):
+                iterations = self._settings.iterations
+                raise InfeasibleError(f"the electrons do not converge within {iterations} iterations") from None
+            raise

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oracles.cache_folder import cache_folder
+from oracles.dft.gpaw_interpreter import Interpreter
 from oracles.dft.kpoints import gamma_centred
 from oracles.dft.worker import Worker
 from oracles.evaluation import InfeasibleError, UnavailableError
@@ -78,19 +79,21 @@ class GpawPotential:
 
     batch = 1
 
-    def __init__(self, python: str, settings: GpawSettings, seconds: float) -> None:
+    def __init__(self, python: Interpreter, settings: GpawSettings, seconds: float) -> None:
         self.python = python
         self.settings = settings
         self.seconds = seconds
-        self._worker = Worker([python, str(SCRIPT)])
+        self._worker = Worker([python.path, str(SCRIPT)])
 
     @cached_property
     def references(self) -> References:
         """The elements by GPAW at these settings."""
-        self._worker.start()
-        version = self._worker.greeting["gpaw"]
-        level = json.dumps({"potential": "GPAW", "version": version, "cutoffs": converged_cutoffs()} | self._level)
-        return References("GPAW", version, ComputedElements(self, level, cache_folder() / "element_references.db"))
+        level = json.dumps(
+            {"potential": "GPAW", "version": self.python.gpaw, "cutoffs": converged_cutoffs()} | self._level
+        )
+        return References(
+            "GPAW", self.python.gpaw, ComputedElements(self, level, cache_folder() / "element_references.db")
+        )
 
     @property
     def provenance(self) -> dict[str, str]:

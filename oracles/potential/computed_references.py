@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,23 +30,27 @@ class ComputedElements(Mapping[str, Reference]):
     potential: the level of theory.
     level: whatever its energies depend on, in words.
     file: where results are kept from one process to the next; None keeps them in memory alone.
+    only: the elements that the potential knows, where that can be told beforehand.
     """
 
-    def __init__(self, potential: Potential, level: str, file: Path | None) -> None:
+    def __init__(
+        self, potential: Potential, level: str, file: Path | None, only: Collection[str] | None = None
+    ) -> None:
         self._potential = potential
         self._cache = None if file is None else LevelCache(file, level)
         self._ground_states = load("chgnet")
+        self._symbols = [s for s in self._ground_states.elements if only is None or s in only]
         self._found: dict[str, Reference | InfeasibleError] = {}
         self._lock = threading.Lock()
 
     def __contains__(self, symbol: object) -> bool:
-        return symbol in self._ground_states.elements
+        return symbol in self._symbols
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._ground_states.elements)
+        return iter(self._symbols)
 
     def __len__(self) -> int:
-        return len(self._ground_states.elements)
+        return len(self._symbols)
 
     def __getitem__(self, symbol: str) -> Reference:
         """Return an element's reference.

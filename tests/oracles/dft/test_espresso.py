@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from ase.build import bulk
-from pymatgen.core import Composition, Lattice, Structure
+from pymatgen.core import Composition
 from pymatgen.io.ase import AseAtomsAdaptor
 
 import oracles
@@ -78,7 +78,13 @@ def test_a_real_calculation(pseudo_dir):
     assert silicon.values["formation_energy"] == pytest.approx(0, abs=1e-3)
     assert len(silicon.provenance["SHA-256 of Si"]) == 64
     assert other.status == "infeasible"
-    assert "no pseudopotential is given for C" in other.error
+    assert "the list of pseudopotentials has no reference for C" in other.error
+
+
+def test_electrons_that_do_not_converge_are_the_crystals_fault(pseudo_dir):
+    (answer,) = oracles.build("espresso", **settings(pseudo_dir, iterations=1)).evaluate([SI])
+    assert answer.status == "infeasible"
+    assert "the electrons do not converge within 1 iterations" in answer.error
 
 
 @pytest.mark.slow
@@ -121,4 +127,4 @@ def test_formulas_are_placed_by_chgnet(pretended):
     oracle = oracles.build("espresso", **settings(pretended, command="true"))
     assert oracle.placed_by.provenance["potential"] == "CHGNet"
     assert oracles.build("espresso", **settings(pretended, command="true", placed_by="espresso")).placed_by is None
-    assert oracle.admits([Composition("Si"), Structure(Lattice.cubic(3), ["He"], [[0, 0, 0]])]) == [True, False]
+    assert oracle.admits([Composition("Si"), SIC]) == [True, False]

@@ -13,7 +13,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 import oracles
 from oracles.contract import OracleContract
 from oracles.dft.gpaw import UNKNOWN_CUTOFF, GpawPotential, GpawSettings, converged_cutoffs, initial_moments
-from oracles.dft.gpaw_interpreter import find
+from oracles.dft.gpaw_interpreter import Interpreter, find
 from oracles.evaluation import InfeasibleError
 from oracles.oracle import Oracle
 from oracles.potential.equation_of_state import at_volume
@@ -25,7 +25,7 @@ AL = AseAtomsAdaptor.get_structure(bulk("Al"))
 MG2SI = Structure.from_spacegroup(
     "Fm-3m", Lattice.cubic(6.35), ["Si", "Mg"], [[0, 0, 0], [0.25, 0.25, 0.25]]
 ).get_primitive_structure()
-
+PRETENDING = Interpreter(sys.executable, "0.0.0")
 PRETENDED = """
 import json, sys
 print(json.dumps({"gpaw": "0.0.0", "ase": "0.0.0"}), flush=True)
@@ -51,7 +51,7 @@ def pretended(tmp_path, monkeypatch):
     script = tmp_path / "pretended.py"
     script.write_text(PRETENDED)
     monkeypatch.setattr("oracles.dft.gpaw.SCRIPT", script)
-    return GpawPotential(sys.executable, GpawSettings(), 20)
+    return GpawPotential(PRETENDING, GpawSettings(), 20)
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ class TestPretended(OracleContract):
         monkeypatch.setattr("oracles.dft.gpaw.SCRIPT", script)
 
     def make(self) -> Oracle:
-        return PotentialOracle(GpawPotential(sys.executable, GpawSettings(), 20))
+        return PotentialOracle(GpawPotential(PRETENDING, GpawSettings(), 20))
 
 
 def test_cutoffs_are_of_elements():
