@@ -27,12 +27,13 @@ def chgnet(
     device: str | None = None,
     competing_phases: Phases | None = None,
     moments: bool = False,
+    remember: bool = False,
 ) -> Oracle:
     """Build CHGNet; `max_force` (eV/A) and `steps` end a relaxation, and `seconds` guards against one that hangs.
 
-    With `moments` it also answers `site_moment`. With `competing_phases` it also answers `energy_above_hull`: above
-    those that are `guessed`, those of a CSV file of formulas and formation energies (eV/atom) by this same model, or
-    several of these.
+    With `remember`, what was answered before is not computed again. With `moments` it also answers `site_moment`. With
+    `competing_phases` it also answers `energy_above_hull`: above those that are `guessed`, those of a CSV file of
+    formulas and formation energies (eV/atom) by this same model, or several of these.
 
     Raises ValueError for an unknown protocol, a `device` that is not on this machine, and a file that cannot be read.
     """
@@ -44,7 +45,9 @@ def chgnet(
     if device is not None:
         require_device(device)
     limits = Limits(max_force, steps, seconds)
-    return _of(CHGNetPotential(device), protocol, prototypes, max_atoms, limits, competing_phases, moments=moments)
+    return _of(
+        CHGNetPotential(device), protocol, prototypes, max_atoms, limits, competing_phases, remember, moments=moments
+    )
 
 
 def ase(
@@ -58,6 +61,7 @@ def ase(
     seconds: float = 300.0,
     device: str | None = None,
     competing_phases: Phases | None = None,
+    remember: bool = False,
 ) -> Oracle:
     """Build what `module:name` makes of the `arguments`, an ASE calculator; other settings as of `chgnet`.
 
@@ -76,7 +80,7 @@ def ase(
         if competing_phases is not None:
             raise ValueError(f"{lacks} `competing_phases`, which are relaxed")
     limits = Limits(max_force, steps, seconds)
-    return _of(potential, protocol, prototypes, max_atoms, limits, competing_phases)
+    return _of(potential, protocol, prototypes, max_atoms, limits, competing_phases, remember)
 
 
 def gpaw(
@@ -94,6 +98,7 @@ def gpaw(
     seconds: float = 3600.0,
     python: str | None = None,
     competing_phases: Phases | None = None,
+    remember: bool = False,
 ) -> Oracle:
     """Build GPAW in a worker process; `seconds` limits each of its calculations, and a relaxation.
 
@@ -111,7 +116,7 @@ def gpaw(
     potential = GpawPotential(find(python), settings, seconds)
     limits = Limits(max_force, steps, seconds)
     placing = _placing(placed_by, "gpaw")
-    return _of(potential, protocol, prototypes, max_atoms, limits, competing_phases, placing)
+    return _of(potential, protocol, prototypes, max_atoms, limits, competing_phases, remember, placing)
 
 
 def espresso(
@@ -132,6 +137,7 @@ def espresso(
     steps: int = 50,
     seconds: float = 3600.0,
     competing_phases: Phases | None = None,
+    remember: bool = False,
 ) -> Oracle:
     """Build Quantum ESPRESSO with the user's pseudopotentials; `seconds` limits each calculation, and a relaxation.
 
@@ -150,7 +156,7 @@ def espresso(
     potential = EspressoPotential(settings, seconds)
     limits = Limits(max_force, steps, seconds)
     placing = _placing(placed_by, "espresso")
-    return _of(potential, protocol, prototypes, max_atoms, limits, competing_phases, placing)
+    return _of(potential, protocol, prototypes, max_atoms, limits, competing_phases, remember, placing)
 
 
 def probe_chgnet() -> str:
@@ -215,16 +221,19 @@ def _of(
     max_atoms: int,
     limits: Limits,
     phases: Phases | None,
+    remember: bool,
     placed_by: Potential | None = None,
     moments: bool = False,
 ) -> Oracle:
+    from oracles.cache_folder import cache_folder
     from oracles.hull.competing_phases import CompetingPhases
     from oracles.potential.oracle import PotentialOracle
+    from oracles.remembering import Remembering
 
     competing = None
     if phases is not None:
         competing = CompetingPhases.of(potential, [phases] if isinstance(phases, str | Path) else phases)
-    return PotentialOracle(
+    oracle = PotentialOracle(
         potential,
         protocol,  # type: ignore[arg-type]
         prototypes=prototypes,
@@ -234,3 +243,4 @@ def _of(
         placed_by=placed_by,
         moments=moments,
     )
+    return Remembering(oracle, cache_folder() / "evaluations.db") if remember else oracle

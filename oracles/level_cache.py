@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ from oracles.evaluation import UnavailableError
 
 PATIENCE = 60.0
 """Seconds to wait for another process that writes."""
+
+AT_ONCE = 500
+"""Names in one query: SQLite takes no more than a thousand."""
 
 
 class LevelCache:
@@ -33,6 +36,20 @@ class LevelCache:
         with self._connection() as connection:
             rows = connection.execute("SELECT name, result FROM computed WHERE level = ?", (self.level,)).fetchall()
             return {name: json.loads(result) for name, result in rows}
+
+    def get(self, names: Sequence[str]) -> dict[str, Any]:
+        """Return name to result of those of these that are known at this level."""
+        if not self.file.exists():
+            return {}
+        found: dict[str, Any] = {}
+        with self._connection() as connection:
+            for start in range(0, len(names), AT_ONCE):
+                some = names[start : start + AT_ONCE]
+                marks = ", ".join("?" * len(some))
+                query = f"SELECT name, result FROM computed WHERE level = ? AND name IN ({marks})"
+                rows = connection.execute(query, (self.level, *some)).fetchall()
+                found |= {name: json.loads(result) for name, result in rows}
+        return found
 
     def keep(self, results: Mapping[str, Any]) -> None:
         """Keep these too, which are to be JSON; what another process kept in the meantime stands."""

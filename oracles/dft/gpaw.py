@@ -97,9 +97,12 @@ class GpawPotential:
 
     @property
     def provenance(self) -> dict[str, str]:
-        """The settings, and the versions once the worker has told them."""
-        versions = {f"worker's {name}": version for name, version in self._worker.greeting.items()}
-        return {"potential": "GPAW", **versions, **{name: str(value) for name, value in self._level.items()}}
+        """The settings and GPAW's version."""
+        return {
+            "potential": "GPAW",
+            "gpaw": self.python.gpaw,
+            **{name: str(value) for name, value in self._level.items()},
+        }
 
     @property
     def _level(self) -> dict[str, Any]:

@@ -147,6 +147,11 @@ class PotentialOracle:
                 self._stage([job], self._above_hull)
         return signed([self._evaluation(job) for job in jobs], self._provenance(jobs))
 
+    @property
+    def provenance(self) -> dict[str, str]:
+        """By what it answers, as far as that is known without loading anything."""
+        return self._provenance([])
+
     def _provenance(self, jobs: Sequence[_Job]) -> dict[str, str]:
         """By what the jobs were done; the model's version is known once one of them has an energy."""
         settings: dict[str, object] = {
