@@ -312,7 +312,11 @@ def test_ctrl_c_keeps_what_was_told_and_the_same_command_resumes(campaign):
     campaign.write_text(CAMPAIGN.replace("cost: 6, rounds: 2", "cost: 3000").replace("[2, 6]", "[2, 12]"))
     command = [sys.executable, "-m", "gfnmat.cli", "run", str(campaign)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+
+    def heed_ctrl_c():  # which tests that run in the background inherit as ignored
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=heed_ctrl_c)
     assert process.stderr is not None
     for line in process.stderr:
         if "evaluate" in line:
