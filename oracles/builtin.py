@@ -50,11 +50,12 @@ def table(
     key: str = "formula",
     columns: Mapping[str, str] | Sequence[str] | None = None,
     dataset: str | None = None,
+    materials_project: Sequence[str] | None = None,
 ) -> Oracle:
-    """Build the look-up in a file, a data frame, or a data set of matminer."""
+    """Build the look-up in a file, a data frame, a data set of matminer, or what the Materials Project answers."""
     from oracles.table import Table
 
-    return Table(path, frame, key, columns, dataset)
+    return Table(path, frame, key, columns, dataset, materials_project)
 
 
 def python(

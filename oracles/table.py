@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from oracles.datasets import load_dataset
 from oracles.evaluation import Evaluation, InfeasibleError
 from oracles.formula_table import Key, check_columns, distinct_rows, key_of, read
+from oracles.materials_project import load_systems
 from oracles.oracle import each
 from oracles.properties import property_named
 from oracles.provenance import file_digest, signed
@@ -25,7 +26,9 @@ class Table:
 
     path: a CSV file, also compressed (`.csv.gz`), or a parquet file; or
     frame: a pandas DataFrame; or
-    dataset: the name of one of matminer's data sets, such as "dielectric_constant".
+    dataset: the name of one of matminer's data sets, such as "dielectric_constant"; or
+    materials_project: chemical systems whose calculated properties the Materials Project is asked for, where there is a
+        key; see `load_systems`.
     key: the column with the formulas; materials are matched by reduced composition.
     columns: property to column, or a list of columns that bear their property's name; by default every numeric
         column but the key.
@@ -44,15 +47,23 @@ class Table:
         key: str = "formula",
         columns: Mapping[str, str] | Sequence[str] | None = None,
         dataset: str | None = None,
+        materials_project: Sequence[str] | None = None,
     ) -> None:
-        if sum(source is not None for source in (path, frame, dataset)) != 1:
+        if sum(source is not None for source in (path, frame, dataset, materials_project)) != 1:
             raise ValueError(
-                "table: give one of `path` (a CSV or parquet file), `frame` (a pandas DataFrame) and `dataset` (one of "
-                "matminer's, by name)"
+                "table: give one of `path` (a CSV or parquet file), `frame` (a pandas DataFrame), `dataset` (one of "
+                "matminer's, by name) and `materials_project` (chemical systems)"
             )
-        self._source = "the table" if frame is not None else f"the table {path or dataset}"
-        data = read(path, key) if path is not None else load_dataset(dataset) if dataset is not None else frame
-        assert data is not None
+        if path is not None:
+            named, data = str(path), read(path, key)
+        elif dataset is not None:
+            named, data = dataset, load_dataset(dataset)
+        elif materials_project is not None:
+            named, data = f"Materials Project, {', '.join(materials_project)}", load_systems(materials_project)
+        else:
+            assert frame is not None
+            named, data = "a data frame", frame
+        self._source = "the table" if frame is not None else f"the table {named}"
         if columns is None:
             columns = [str(name) for name in data.select_dtypes("number").columns if name != key]
         if not isinstance(columns, Mapping):
@@ -64,7 +75,7 @@ class Table:
         self._rows = self._index(data, key, columns)
         self.provenance = {
             "oracle": "table",
-            "table": "a data frame" if frame is not None else str(path or dataset),
+            "table": named,
             "sha256": _digest(data) if path is None else file_digest(Path(path).expanduser()),
             "columns": ", ".join(f"{name}: {column}" for name, column in columns.items()),
         }
