@@ -62,8 +62,11 @@ def ase(
     device: str | None = None,
     competing_phases: Phases | None = None,
     remember: bool = False,
+    path: str | Path | None = None,
 ) -> Oracle:
-    """Build what `module:name` makes of the `arguments`, an ASE calculator; other settings as of `chgnet`.
+    """Build what `module:name` makes of the `arguments`, an ASE calculator; its module is looked up in `path` first.
+
+    Other settings are as of `chgnet`.
 
     Raises ValueError where none can be made, and where it lacks forces or stress which are needed.
     """
@@ -72,7 +75,7 @@ def ase(
     from oracles.potential.relaxation import Limits
 
     _require_protocol("ase", protocol)
-    potential = AsePotential(calculator, arguments, device)
+    potential = AsePotential(calculator, arguments, device, path)
     if missing := sorted({"forces", "stress"} - potential.implemented):
         lacks = f"{calculator!r} answers no {' and no '.join(missing)}, needed for"
         if protocol in RELAXING:

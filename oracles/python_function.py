@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
 from time import perf_counter
@@ -17,11 +14,7 @@ from oracles.import_path import imported
 from oracles.provenance import file_digest, signed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pymatgen.core import Composition, Structure
-
-_importing = threading.Lock()
 
 
 class PythonFunction:
@@ -48,7 +41,9 @@ class PythonFunction:
         if isinstance(properties, str) or not properties:
             raise ValueError(f"python: `properties` is a list of property names, not {properties!r}")
         self.properties = tuple(properties)
-        self.function = _imported(function, path) if isinstance(function, str) else function
+        self.function = (
+            imported(function, "python: `function`", "mymodel:predict", path) if isinstance(function, str) else function
+        )
         if not callable(self.function):
             raise ValueError(f"python: {function!r} is not callable")
         self.provenance = {"oracle": "python", **_origin(self.function)}
@@ -100,39 +95,3 @@ def _origin(function: Callable[..., Any]) -> dict[str, str]:
     if source is not None and Path(source).is_file():
         origin["sha256"] = file_digest(source)
     return origin
-
-
-@contextmanager
-def _importable(path: str | Path | None) -> Iterator[None]:
-    """Have `path` first on `sys.path` for the duration."""
-    if path is None:
-        yield
-        return
-    entry = str(Path(path).expanduser().resolve())
-    with _importing:
-        sys.path.insert(0, entry)
-        try:
-            yield
-        finally:
-            sys.path.remove(entry)
-
-
-def _imported(function: str, path: str | Path | None) -> Callable[[list[Any]], Sequence[Any]]:
-    if path is not None:
-        _require_unshadowed(function.partition(":")[0], Path(path).expanduser().resolve())
-    where = f" (with {path} importable)" if path is not None else ""
-    with _importable(path):
-        importlib.invalidate_caches()
-        found: Callable[[list[Any]], Sequence[Any]] = imported(
-            function, f"python: `function`{where}", "mymodel:predict"
-        )
-    return found
-
-
-def _require_unshadowed(module_name: str, folder: Path) -> None:
-    """Raise ValueError if another module of this name is imported already: Python would return that one."""
-    top = module_name.partition(".")[0]
-    source = getattr(sys.modules.get(top), "__file__", None)
-    there = (folder / f"{top}.py").exists() or (folder / top / "__init__.py").exists()
-    if there and source is not None and folder not in Path(source).resolve().parents:
-        raise ValueError(f"python: {top!r} in {folder} hides behind {source}, imported before; rename it")

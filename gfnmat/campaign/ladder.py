@@ -121,7 +121,7 @@ def _built(fidelity: Fidelity, problem: Problem, folder: Path) -> Oracle:
     if fidelity.oracle in ("python", "laboratory"):
         asked = [name for name in problem.properties if name not in PROPERTIES_OF_SUPPLY]
         settings = {"properties": asked or problem.properties, **settings}
-    if fidelity.oracle == "python":
+    if fidelity.oracle in ("python", "ase"):
         settings = {"path": folder, **settings}
     if fidelity.oracle == "table" and "path" in settings:
         settings = {**settings, "path": folder / Path(settings["path"]).expanduser()}

@@ -34,6 +34,7 @@ class AsePotential:
     calculator: import path of a class or function, such as "ase.calculators.emt:EMT".
     arguments: its keyword arguments.
     device: handed on as the argument that names a device, where there is one.
+    path: a folder in which the module is looked up first.
 
     The elements' references are computed with it at their first use, and kept on disk.
     Raises ValueError where that cannot be imported or called so.
@@ -41,11 +42,17 @@ class AsePotential:
 
     batch = 1
 
-    def __init__(self, calculator: str, arguments: Mapping[str, Any] | None = None, device: str | None = None) -> None:
+    def __init__(
+        self,
+        calculator: str,
+        arguments: Mapping[str, Any] | None = None,
+        device: str | None = None,
+        path: str | Path | None = None,
+    ) -> None:
         self.calculator_path = calculator
         self.device = device
         self._arguments = dict(arguments or {})
-        self._make: Callable[..., Any] = imported(calculator, "`calculator`", "ase.calculators.emt:EMT")
+        self._make: Callable[..., Any] = imported(calculator, "`calculator`", "ase.calculators.emt:EMT", path)
         if device is not None:
             self._arguments[self._device_argument()] = device
         self._of_thread = threading.local()

@@ -163,6 +163,16 @@ def test_a_calculator_that_cannot_be_is_refused_at_once(settings, reason):
         oracles.build("ase", **settings)
 
 
+def test_a_module_beside_the_campaign_file_is_found(tmp_path):
+    (tmp_path / "my_calculators.py").write_text(
+        "from ase.calculators.emt import EMT\n\n\ndef make(shift):\n    assert shift == 0\n    return EMT()\n"
+    )
+    oracle = oracles.build("ase", calculator="my_calculators:make", arguments={"shift": 0}, path=tmp_path)
+    assert oracle.evaluate([CU])[0].status == "done"
+    with pytest.raises(ValueError, match=r"makes no calculator of the arguments \{'shift': 1\}"):
+        oracles.build("ase", calculator="my_calculators:make", arguments={"shift": 1}, path=tmp_path)
+
+
 def test_energies_alone_do_for_equations_of_state():
     (answer,) = oracles.build("ase", calculator=f"{__name__}:Energies", protocol="equation_of_state").evaluate([CU])
     assert answer.values["bulk_modulus"] > 100
