@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
+import subprocess
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 DENSITY_RATIO = 8.0
 """Of the density's cutoff to that of the wave functions, unless one is given: enough for ultrasoft pseudopotentials."""
+
+ASKED = 30.0
+"""Seconds for the program to say its version."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +115,12 @@ class EspressoPotential:
         """The settings and the SHA-256 of the pseudopotentials."""
         settings = {name: str(value) for name, value in asdict(self.settings).items() if name != "pseudo_dir"}
         digests = {f"SHA-256 of {s}": file_digest(self.settings.file(s)) for s in self.settings.pseudopotentials}
-        return {"potential": "Quantum ESPRESSO", **versions_of("ase"), **settings, **digests}
+        program = {
+            "potential": "Quantum ESPRESSO",
+            "version": program_version(self.settings.command),
+            **versions_of("ase"),
+        }
+        return {**program, **settings, **digests}
 
     def prepare(self) -> None:
         """Find the program."""
@@ -135,6 +145,20 @@ class EspressoPotential:
         if not hasattr(self._of_thread, "folder"):
             self._of_thread.folder = tempfile.TemporaryDirectory(prefix="gfnmat-espresso-")
         return FaultsTold(EspressoCalculator(self.settings, self._of_thread.folder.name, self.seconds))
+
+
+@cache
+def program_version(command: str) -> str:
+    """Return the version that the program says it has when it is given nothing to do; "unknown" if it says none."""
+    with tempfile.TemporaryDirectory() as folder:  # in which it leaves that it failed
+        try:
+            told = subprocess.run(
+                shlex.split(command), input="\n", cwd=folder, capture_output=True, text=True, timeout=ASKED, check=False
+            )
+        except (OSError, subprocess.SubprocessError):
+            return "unknown"
+    found = re.search(r"PWSCF v\.(\S+)", told.stdout)
+    return found[1] if found else "unknown"
 
 
 def find(command: str) -> str:

@@ -74,7 +74,8 @@ UNSUPPORTED = {
 }
 
 QUICK = [("ionic", None), ("chgnet", "single_point"), ("chgnet", "equation_of_state")]
-ORACLES = [*QUICK, pytest.param("chgnet", "relax", marks=pytest.mark.slow)]
+SLOW = ("relax", "elastic", "phonons")
+ORACLES = [*QUICK, *(pytest.param("chgnet", protocol, marks=pytest.mark.slow) for protocol in SLOW)]
 
 
 def oracle(name: str, protocol: str | None) -> oracles.Oracle:
@@ -108,7 +109,7 @@ def test_each_is_a_failure_of_the_material_that_says_why(name, protocol, item):
 
 
 @pytest.mark.parametrize(
-    "protocol", [oracle_[1] for oracle_ in QUICK[1:]] + [pytest.param("relax", marks=pytest.mark.slow)]
+    "protocol", [oracle_[1] for oracle_ in QUICK[1:]] + [pytest.param(name, marks=pytest.mark.slow) for name in SLOW]
 )
 @pytest.mark.parametrize("item", UNSUPPORTED)
 def test_each_that_only_potentials_refuse(protocol, item):

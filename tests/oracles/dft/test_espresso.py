@@ -77,6 +77,7 @@ def test_a_real_calculation(pseudo_dir):
     assert silicon.values["bulk_modulus"] == pytest.approx(89, rel=0.1)
     assert silicon.values["formation_energy"] == pytest.approx(0, abs=1e-3)
     assert len(silicon.provenance["SHA-256 of Si"]) == 64
+    assert silicon.provenance["version"][0].isdigit()
     assert other.status == "infeasible"
     assert "the list of pseudopotentials has no reference for C" in other.error
 
@@ -121,6 +122,11 @@ def test_settings_that_cannot_be_are_refused_at_once(pretended, others, reason):
     given = settings(pretended, command="true") | others
     with pytest.raises(ValueError, match=reason):
         oracles.build("espresso", **given)
+
+
+def test_a_program_that_says_no_version_has_none(pretended):
+    oracle = oracles.build("espresso", **settings(pretended, command=program(pretended, "echo nothing")))
+    assert oracle.potential.provenance["version"] == "unknown"
 
 
 def test_formulas_are_placed_by_chgnet(pretended):
