@@ -109,10 +109,11 @@ def _head(structure: Structure, row: Mapping[str, Any], which: str) -> dict[str,
 def _space_group(structure: Structure) -> str | None:
     """The symbol that spglib finds; None where it finds none."""
     from pymatgen.symmetry.analyzer import SpacegroupAnalyzer, SymmetryUndeterminedError
+    from spglib.error import SpglibError
 
     try:
         return str(SpacegroupAnalyzer(structure).get_space_group_symbol())
-    except SymmetryUndeterminedError:
+    except (SymmetryUndeterminedError, SpglibError):  # the latter where phonopy was imported
         return None
 
 

@@ -13,6 +13,7 @@ from gfnmat.space.structure.wyckoff import EDGE, load_wyckoff_tables
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
+    from spglib import SpglibDataset
 
 SYMMETRY_TOLERANCE = 0.01  # A, within which a symmetry is found
 NEAR = 0.05  # A, within which a point is the image of another, or of the form of a Wyckoff position
@@ -63,18 +64,29 @@ class Setting:
 
 def standard(structure: Structure) -> Setting | None:
     """The structure in the standard setting, as spglib idealises it; None if that finds no symmetry."""
-    import spglib
-
-    atoms = (structure.lattice.matrix, structure.frac_coords, structure.atomic_numbers)
-    found = spglib.get_symmetry_dataset(atoms, symprec=SYMMETRY_TOLERANCE)
+    found = _symmetry(structure)
     if found is None:
         return None
     group = int(found.number)
-    hall = int(load_wyckoff_tables().hall[group - 1])
-    moved = spglib.get_symmetry_dataset(atoms, symprec=SYMMETRY_TOLERANCE, hall_number=hall)
+    moved = _symmetry(structure, hall=int(load_wyckoff_tables().hall[group - 1]))
     if moved is None:
         return None
     return Setting.of(group, moved.std_lattice, moved.std_positions, moved.std_types.astype(np.int64))
+
+
+def _symmetry(structure: Structure, hall: int = 0) -> SpglibDataset | None:
+    """What spglib finds, in the setting of a Hall number if one is given; None if it finds no symmetry.
+
+    It then answers None or raises, as whichever library was imported last has told it to (phonopy makes it raise).
+    """
+    import spglib
+    from spglib.error import SpglibError
+
+    atoms = (structure.lattice.matrix, structure.frac_coords, structure.atomic_numbers)
+    try:
+        return spglib.get_symmetry_dataset(atoms, symprec=SYMMETRY_TOLERANCE, hall_number=hall)
+    except SpglibError:
+        return None
 
 
 def as_it_stands(structure: Structure, group: int) -> Setting | None:
