@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gfnmat.campaign import frames
-from gfnmat.campaign.evaluation import Evaluator, failures_in_words, require_deciding_properties
+from gfnmat.campaign.evaluation import failures_in_words
+from gfnmat.campaign.execution.executors import Executors
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.history import History
 from gfnmat.campaign.ladder import Ladder
+from gfnmat.campaign.loop import Loop, end_of
+from gfnmat.campaign.memory import Memory
 from gfnmat.campaign.parts import proposer_of, space_of
 from gfnmat.campaign.planner import Plan, Planner
 from gfnmat.campaign.progress import Progress, Status
 from gfnmat.campaign.provenance import provenance
-from gfnmat.campaign.records import Measurement, Replicate, Suggestion
+from gfnmat.campaign.records import Limits, Replicate, Suggestion
 from gfnmat.campaign.results import answers_from
-from gfnmat.campaign.sql_store import SqlStore
+from gfnmat.campaign.shortage import FewerSuggestionsWarning, why_fewer
+from gfnmat.campaign.standing import best_of
 from gfnmat.campaign.store import Store, StoreError
+from gfnmat.campaign.store.sql_store import SqlStore
 from gfnmat.campaign_file import load
 from gfnmat.config import CampaignConfig, ConfigError
 from gfnmat.problem import Problem
 from gfnmat.proposers.pool import PoolProposer
-from oracles import PROPERTIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,13 +49,12 @@ class Campaign:
         self._ladder = Ladder(self.problem, config.folder)
         self._goals = Goals(self.problem)
         self._store = store
-        self._evaluator = Evaluator(self._ladder, store)
+        self._memory = Memory(self._goals, store)
         self._proposer = proposer_of(config, self.space)
         self._planner = Planner(
             config, self._goals, self._proposer, self.space, self._ladder.screens, self._ladder.accepts
         )
-        if (kept := store.open(config.name, config.kept, provenance())) is not None:
-            _check_same_campaign(store.url, *kept, config)
+        store.open(config.name, config.kept, provenance(), partial(_check_same_campaign, store.url, config))
 
     @classmethod
     def open(cls, source: str | Path | Mapping[str, Any], store: str | None = None) -> Campaign:
@@ -87,7 +92,17 @@ class Campaign:
                 by the next run; or the target never answers some property that decides.
         """
         self._restore_proposer()
-        return self._close_loop(progress) + failures_in_words(self._history())
+        loop = Loop(
+            self.config,
+            self._planner,
+            self._proposer,
+            self._ladder,
+            self._store,
+            self._memory,
+            Executors.of(self.config, here=self._ladder.ask),
+            progress,
+        )
+        return loop.run() + failures_in_words(self._history())
 
     def ask(self, n: int, fidelity: str | None = None) -> pd.DataFrame:
         """Up to n suggestions for a person to evaluate; their cost is reserved until they are told.
@@ -97,24 +112,45 @@ class Campaign:
             fidelity: the rung to suggest for; None leaves the choice open.
 
         Returns:
-            One row a suggestion: id, formula (of crystals also space_group and key), fidelity, replicate (which
-            measurement of the pair it is, from 0), cost, mean and sd of each property (predicted at the target; NaN
-            while nothing is known), why. Fewer than n rows if the budget or the space gives no more.
+            One row a suggestion: id, batch (the same for all of one ask), formula (of crystals also space_group and
+            key), fidelity, replicate (which measurement of the pair it is, from 0), cost, mean and sd of each property
+            (predicted at the target; NaN while nothing is known), why. Where there are fewer than n,
+            `attrs["why_fewer"]` says why, and so does a warning.
         """
         if n < 1:
             raise ValueError(f"n is {n}; ask for at least one suggestion.")
-        rung = None if fidelity is None else self.problem.rung(fidelity)
-        self._restore_proposer()
-        history, number = self._history(), len(self._store.rounds())
-        if rung is None and not history.at_target():
-            rung = self.problem.target_rung  # nothing tells the rungs apart yet
-        plan = self._planner.plan(history, n=n, round_number=number, only_rung=rung)
-        issued = self._issue(plan, number, asked=True)
-        return self._frame(issued)
+        asked = None if fidelity is None else self.problem.rung(fidelity)
+        issued: list[Suggestion] = []
+        while len(issued) < n:
+            self._restore_proposer()
+            history, number = self._history(), self._store.count_rounds()
+            # nothing tells the rungs apart while nothing is known of the target
+            rung = self.problem.target_rung if asked is None and not history.at_target() else asked
+            plan = self._planner.plan(history, n=n - len(issued), round_number=number, only_rung=rung)
+            issued += self._issue(plan, number)
+            # what another process took in the meantime is planned anew
+            if len(self._history().suggestions) == len(history.suggestions):
+                break
+        frame = self._frame(issued)
+        if len(issued) < n:
+            why = why_fewer(self.config, self._store.balance().committed, asked, len(issued), n)
+            frame.attrs["why_fewer"] = why
+            warnings.warn(why, FewerSuggestionsWarning, stacklevel=2)
+        return frame
 
-    def outstanding(self) -> pd.DataFrame:
-        """What was suggested and has no result yet, with the columns of `ask`."""
-        return self._frame(self._history().outstanding)
+    def outstanding(self, batch: int | None = None, fidelity: str | None = None) -> pd.DataFrame:
+        """What was suggested and has no result yet, with the columns of `ask`.
+
+        Args:
+            batch, fidelity: of these alone.
+        """
+        rung = None if fidelity is None else self.problem.rung(fidelity)
+        waiting = [
+            suggestion
+            for suggestion in self._history().outstanding
+            if batch in (None, suggestion.batch) and rung in (None, suggestion.choice.rung)
+        ]
+        return self._frame(waiting)
 
     def tell(self, results: pd.DataFrame | Sequence[Mapping[str, Any]], correct: bool = False) -> int:
         """Keeps results; returns how many were new. Telling the same again changes nothing.
@@ -188,21 +224,25 @@ class Campaign:
 
     def status(self) -> Status:
         """Where the campaign stands."""
-        history, number = self._history(), len(self._store.rounds())
         counts: dict[str, dict[str, int]] = {name: {} for name in self._fidelity_names}
-        for measurement in history.measurements:
-            of_rung = counts[self._fidelity_names[measurement.suggestion.choice.rung]]
-            of_rung[measurement.answer.status] = of_rung.get(measurement.answer.status, 0) + 1
-        best = self._leader(history)
+        outstanding = 0
+        for (rung, state), n in sorted(self._store.counts().items()):
+            if state == "open":
+                outstanding += n
+            else:
+                counts[self._fidelity_names[rung]][state] = n
+        rounds, balance = self._store.count_rounds(), self._store.balance()
+        best = best_of(self._store, self._goals)
         return Status(
             name=self.config.name,
-            rounds_done=number,
+            rounds_done=rounds,
             rounds=self.config.budget.rounds,
-            spent=history.spent,
+            spent=balance.committed,
+            reserved=balance.reserved,
             budget=self.config.budget.cost,
-            outstanding=len(history.outstanding),
+            outstanding=outstanding,
             counts=counts,
-            finished=not history.outstanding and self._end(history, number) is not None,
+            finished=not outstanding and end_of(self.config, balance.committed, rounds) is not None,
             store=self._store.url,
             best=dict(best.answer.values) if best else None,
         )
@@ -237,39 +277,8 @@ class Campaign:
     def _frame(self, suggestions: Sequence[Suggestion]) -> pd.DataFrame:
         return frames.suggestions_frame(suggestions, self._fidelity_names, self.problem.properties, self._has_crystals)
 
-    def _close_loop(self, progress: Callable[[Progress], None] | None) -> str:
-        known = {measurement.suggestion.id for measurement in self._store.measurements()}
-        while True:
-            self._evaluate_outstanding(progress)
-            history, number = self._history(), len(self._store.rounds())
-            require_deciding_properties(history, known)
-            if (awaited := self._awaited_in_words(history)) is not None:
-                return awaited
-            if (reason := self._end(history, number)) is not None:
-                return reason
-            plan = self._planner.plan(
-                history,
-                n=self.config.acquisition.batch_size,
-                round_number=number,
-                say=lambda phase, h=history, n=number: progress(self._where(h, n, phase)) if progress else None,  # type: ignore[misc]
-            )
-            if not plan.choices:
-                return "no candidate is left that an oracle can answer and the budget pays for"
-            self._issue(plan, number, asked=False)
-
-    def _awaited_in_words(self, history: History) -> str | None:
-        """What the loop issued to a person, without whom it does not know how to go on; None if there is none."""
-        awaited = [s.choice.rung for s in history.outstanding if not s.asked and self._ladder.is_by_hand(s.choice.rung)]
-        if not awaited:
-            return None
-        named = ", ".join(f"{awaited.count(rung)} of {self._fidelity_names[rung]}" for rung in sorted(set(awaited)))
-        return (
-            f"results are awaited: {named} (`gfnmat ask --again` lists them); once they are told, or withdrawn, the "
-            "same command goes on"
-        )
-
     def _history(self) -> History:
-        return History(self._goals, self._store.suggestions(), self._store.measurements())
+        return self._memory.history()
 
     def _restore_proposer(self) -> None:
         """Whatever this process did since: the proposer stands where the store says."""
@@ -278,66 +287,18 @@ class Campaign:
         except ValueError as error:
             raise StoreError(f"{self._store.url} holds a sampler that this gfnmat does not read: {error}") from None
 
-    def _end(self, history: History, rounds: int) -> str | None:
-        """Why no further round can add to what is known of the target; None if one can."""
-        budget = self.config.budget
-        if budget.rounds is not None and rounds >= budget.rounds:
-            return f"all {budget.rounds} rounds are done"
-        if budget.cost - history.spent + 1e-9 < self.problem.target.cost:
-            return f"what is left of the budget does not pay for another evaluation at {self.problem.target.name}"
-        return None
-
-    def _issue(self, plan: Plan, number: int, asked: bool) -> list[Suggestion]:
-        record, state = (None, None) if asked else (plan.record, self._proposer.state())
-        return self._store.issue(plan.choices, self._fidelity_names, record, state, number, asked=asked)
-
-    def _evaluate_outstanding(self, progress: Callable[[Progress], None] | None) -> None:
-        """Evaluates what the loop issued and has no answer for; what a person answers is left to them."""
-        while waiting := [
-            s for s in self._history().outstanding if not (s.asked or self._ladder.is_by_hand(s.choice.rung))
-        ]:
-            for batch in self._evaluator.evaluate(waiting):
-                if progress is not None:  # reading all of a long history after each batch takes longer than the batch
-                    progress(self._where(self._history(), batch[0].round, "evaluate"))
-
-    def _where(self, history: History, number: int, phase: str) -> Progress:
-        waiting = {suggestion.id for suggestion in history.outstanding}
-        of_round = [s for s in history.suggestions if s.round == number and not s.asked]
-        return Progress(
-            round=number,
-            rounds=self.config.budget.rounds,
-            phase=phase,
-            spent=history.spent,
-            budget=self.config.budget.cost,
-            evaluations=len(history.measurements),
-            planned=len(of_round),
-            done=sum(s.id not in waiting for s in of_round),
-            best=self._best_text(history),
-        )
-
-    def _leader(self, history: History) -> Measurement | None:
-        """The best feasible measurement by the first objective."""
-        best = history.best()
-        return best[int(self._goals.utilities(history.values(best))[:, 0].argmax())] if best else None
-
-    def _best_text(self, history: History) -> str:
-        if (leader := self._leader(history)) is None:
-            return "none yet"
-        values = leader.answer.values
-        parts = []
-        for objective in self.problem.objectives:
-            unit = PROPERTIES[objective.property].unit if objective.property in PROPERTIES else ""
-            parts.append(f"{objective.property} {values[objective.property]:.3g} {unit}".strip())
-        return f"{', '.join(parts)} ({leader.suggestion.choice.material})"
+    def _issue(self, plan: Plan, number: int) -> list[Suggestion]:
+        limits = Limits(cost=self.config.budget.cost)
+        return self._store.issue(plan.choices, self._fidelity_names, None, None, number, asked=True, limits=limits)
 
 
-def _check_same_campaign(url: str, name: str, kept: Mapping[str, Any], config: CampaignConfig) -> None:
+def _check_same_campaign(url: str, config: CampaignConfig, kept: Mapping[str, Any]) -> None:
     try:
         identity = CampaignConfig.model_validate(kept).identity
     except ValueError:
         raise StoreError(f"{url} holds a campaign file that this gfnmat does not read; give another store.") from None
     if differing := [key for key, value in config.identity.items() if identity[key] != value]:
         raise StoreError(
-            f"{url} belongs to campaign {name!r}, which differs from {config.name!r} in {', '.join(differing)}; "
-            "give another store, or the campaign file that it was started with."
+            f"{url} has a campaign {config.name!r} already, from which this one differs in {', '.join(differing)}; give "
+            "it another name or another store, or the campaign file that it was started with."
         )

@@ -88,15 +88,15 @@ class History:
         return sum(s.choice.cost for s in suggestions if s.id not in free)
 
     def issued(self, identity: Mapping[str, str]) -> dict[tuple[str, int], list[Suggestion]]:
-        """What was issued and not withdrawn, by the candidate's identity and the rung.
+        """What was issued and may not be again, by the candidate's identity and the rung: not what a person gave up.
 
         Args:
             identity: of what was suggested, by its key.
         """
-        withdrawn = {m.suggestion.id for m in self.measurements if m.answer.status == "withdrawn"}
+        given_up = {m.suggestion.id for m in self.measurements if _is_given_up(m)}
         pairs: dict[tuple[str, int], list[Suggestion]] = {}
         for suggestion in self.suggestions:
-            if suggestion.id not in withdrawn:
+            if suggestion.id not in given_up:
                 pairs.setdefault((identity[suggestion.choice.key], suggestion.choice.rung), []).append(suggestion)
         return pairs
 
@@ -110,7 +110,7 @@ class History:
     def open_pairs(self, pool: Sequence[str], identity: Mapping[str, str], most: Sequence[int]) -> Tensor:
         """Which (candidate, rung) pairs may be issued, `pool x rungs` booleans.
 
-        Not what was issued before (unless it was withdrawn, or all of it was answered and may be measured again), and
+        Not what was issued before (unless a person gave it up, or all of it was answered and may be measured again), and
         for a candidate that a rung found infeasible nothing from there up.
 
         Args:
@@ -131,6 +131,12 @@ class History:
             if measurement.answer.status == "infeasible" and name in row:
                 open_pairs[row[name], choice.rung :] = False
         return open_pairs
+
+
+def _is_given_up(measurement: Measurement) -> bool:
+    """Whether it was withdrawn, or a person could not do it: then it may be issued again."""
+    status = measurement.answer.status
+    return status == "withdrawn" or (status == "retryable" and measurement.suggestion.asked)
 
 
 def values_of(rows: Sequence[Mapping[str, float]], properties: Sequence[str]) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -19,6 +20,9 @@ from oracles import Evaluation, Inspecting, Oracle, Screening
 from oracles.hull import GUESSED
 from oracles.laboratory import Laboratory
 from oracles.supply import PROPERTIES_OF_SUPPLY
+
+if TYPE_CHECKING:
+    from pymatgen.core import Composition, Structure
 
 
 class Ladder:
@@ -99,10 +103,13 @@ class Ladder:
             )
         return torch.tensor([self._accepted[key] for key in keys], dtype=torch.bool)
 
-    def evaluate(self, rung: int, candidates: Candidates) -> list[Answer]:
-        """One answer a candidate, in order."""
-        answers = [_answer(evaluation) for evaluation in self._oracles[rung].evaluate(candidates.materials)]
-        return self._by_formula.complete(candidates, answers)
+    def ask(self, rung: int, materials: Sequence[Composition | Structure]) -> list[Evaluation]:
+        """Asks a rung's oracle in this process; one evaluation a material, in order."""
+        return self._oracles[rung].evaluate(materials)
+
+    def answers(self, candidates: Candidates, evaluations: Sequence[Evaluation]) -> list[Answer]:
+        """What an oracle said of candidates, with what follows from their formulas."""
+        return self._by_formula.complete(candidates, [_answer(evaluation) for evaluation in evaluations])
 
     def completed(
         self, told: Mapping[int | Replicate, Answer], formulas: Sequence[str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 
-from gfnmat.campaign.schema import now
+from gfnmat.campaign.store.schema import now
 from oracles.provenance import versions_of
 
 PACKAGES = ("gfnmat", "torch", "torchgfn", "botorch", "gpytorch", "pymatgen", "matminer", "smact", "chgnet")

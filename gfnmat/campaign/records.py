@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 Status = Literal["done", "infeasible", "retryable", "withdrawn"]
 STATUSES: tuple[Status, ...] = ("done", "infeasible", "retryable", "withdrawn")
+Origin = Literal["loop", "asked", "imported"]
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,23 @@ class Suggestion:
         id: its number in the store.
         choice: what was picked.
         round: the round in which it was issued, from 0.
-        asked: whether a person asked for it (the loop leaves it to them) or the loop itself issued it.
+        origin: `loop`: issued by the loop; `asked`: a person asked for it, to whom the loop leaves it; `imported`:
+            issued with its answer, which nobody had asked for.
         attempts: evaluations tried so far.
+        batch: which issue it came with, from 1.
     """
 
     id: int
     choice: Choice
     round: int
-    asked: bool
+    origin: Origin
     attempts: int
+    batch: int
+
+    @property
+    def asked(self) -> bool:
+        """Whether the loop leaves it to a person."""
+        return self.origin != "loop"
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,22 @@ class Measurement:
 
     suggestion: Suggestion
     answer: Answer
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a campaign may spend, as it stands when something is issued.
+
+    Attributes:
+        cost: most that may be reserved and spent; None sets no bound.
+        rounds: most rounds; None sets no bound.
+    """
+
+    cost: float | None = None
+    rounds: int | None = None
+
+
+UNLIMITED = Limits()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,189 @@
+"""Gives what was issued to executors, and what they answer to the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic
+
+from gfnmat.campaign.evaluation import Streaks, choices_of, compared
+from gfnmat.campaign.execution.executors import Executors, failure_of
+from gfnmat.campaign.ladder import Ladder
+from gfnmat.campaign.memory import Memory
+from gfnmat.campaign.records import Answer, Suggestion
+from gfnmat.campaign.store import AlreadyToldError, Store
+from gfnmat.execution_config import ExecutionConfig
+from gfnmat.space.candidates import Candidates
+from oracles import Evaluation
+
+
+@dataclass(frozen=True)
+class Task:
+    """What an executor was given.
+
+    Attributes:
+        rung: whose oracle is asked.
+        batch: what it is asked about.
+        candidates: the same as candidates.
+        started: when it was given, by the monotonic clock.
+    """
+
+    rung: int
+    batch: Sequence[Suggestion]
+    candidates: Candidates
+    started: float
+
+    @property
+    def numbers(self) -> list[int]:
+        """Of the suggestions."""
+        return [suggestion.id for suggestion in self.batch]
+
+
+class Dispatcher:
+    """Claims what executors have room for, and keeps what comes back.
+
+    Args:
+        ladder: the oracles.
+        store: where suggestions are claimed and answers go.
+        memory: what the store holds.
+        executors: where evaluations run.
+        settings: attempts, backoff and lease.
+        who: owner of the leases.
+        evaluated: told the rung and the seconds an evaluation took.
+    """
+
+    def __init__(
+        self,
+        ladder: Ladder,
+        store: Store,
+        memory: Memory,
+        executors: Executors,
+        settings: ExecutionConfig,
+        who: str,
+        evaluated: Callable[[int, float], None],
+    ) -> None:
+        self._ladder = ladder
+        self._store = store
+        self._memory = memory
+        self._executors = executors
+        self._settings = settings
+        self._who = who
+        self._evaluated = evaluated
+        self._streaks = Streaks([fidelity.name for fidelity in ladder.problem.fidelities])
+        self._running: dict[Future[list[Evaluation]], Task] = {}
+        self._here: Task | None = None
+        self._resting: dict[int, float] = {}
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is running."""
+        return bool(self._running) or self._here is not None
+
+    @property
+    def running(self) -> dict[int, int]:
+        """How many evaluations are running, by rung."""
+        counts: dict[int, int] = {}
+        for task in self._running.values():
+            counts[task.rung] = counts.get(task.rung, 0) + len(task.batch)
+        return counts
+
+    def start(self) -> bool:
+        """Claims and starts what executors have room for, at most one task in this process; whether any was."""
+        rungs = [rung for rung in range(len(self._ladder.problem.fidelities)) if not self._ladder.is_by_hand(rung)]
+        started = False
+        for rung in rungs:
+            while not self._executors.is_inline(rung) and self._room(rung) and self._start_one(rung):
+                started = True
+        return any(self._start_one(rung) for rung in rungs if self._executors.is_inline(rung)) or started
+
+    def _room(self, rung: int) -> bool:
+        return sum(task.rung == rung for task in self._running.values()) < self._executors.workers(rung)
+
+    def _start_one(self, rung: int) -> bool:
+        """Claims a task and gives it to the rung's executor, or gives it up; False where there is none."""
+        at = monotonic()
+        self._resting = {number: until for number, until in self._resting.items() if until > at}
+        at_work = [number for task in self._running.values() for number in task.numbers]
+        batch = self._store.claim(
+            self._who, rung, self._executors.batch(rung), self._settings.lease, [*at_work, *self._resting]
+        )
+        if not batch:
+            return False
+        if batch[0].attempts > self._settings.attempts:
+            error = f"given up after {self._settings.attempts} attempts that did not end"
+            self._keep({batch[0].id: Answer("retryable", error=error)})
+            return True
+        candidates = Candidates.of_keys([suggestion.choice.key for suggestion in batch])
+        task = Task(rung, batch, candidates, at)
+        self._here = task
+        try:
+            future = self._executors.submit(rung, candidates.materials)
+        except BaseException:
+            self._store.release(self._who, task.numbers, counted=False)
+            raise
+        finally:
+            self._here = None
+        self._running[future] = task
+        return True
+
+    def wait(self, seconds: float) -> None:
+        """Waits until something is back, but not for longer."""
+        wait(self._running, timeout=seconds, return_when=FIRST_COMPLETED)
+
+    def collect(self) -> bool:
+        """Keeps what is back; whether anything was.
+
+        Raises:
+            EvaluationError: a rung that fails for everything; those attempts do not count.
+        """
+        done = [future for future in self._running if future.done()]
+        for future in sorted(done, key=lambda future: self._running[future].started):
+            self._settle(self._running.pop(future), future)
+        return bool(done)
+
+    def _settle(self, task: Task, future: Future[list[Evaluation]]) -> None:
+        seconds = monotonic() - task.started
+        try:
+            answers = dict(zip(task.numbers, self._answers(task, future, seconds), strict=True))
+            self._streaks.require_some_answer(task.rung, answers)
+        except BaseException:
+            self._store.release(self._who, task.numbers, counted=False)
+            raise
+        self._evaluated(task.rung, seconds / len(task.batch))
+        again = [
+            suggestion
+            for suggestion in task.batch
+            if answers[suggestion.id].status == "retryable" and suggestion.attempts < self._settings.attempts
+        ]
+        for suggestion in again:
+            del answers[suggestion.id]
+            pause = self._settings.backoff * 2 ** (suggestion.attempts - 1)
+            self._resting[suggestion.id] = monotonic() + pause
+        if task.candidates.crystals is not None and task.rung == self._ladder.problem.target_rung:
+            answers = compared(answers, choices_of(task.batch), self._memory.history(), self._store)
+        self._keep(answers)
+        self._store.release(self._who, [suggestion.id for suggestion in again], counted=True)
+
+    def _answers(self, task: Task, future: Future[list[Evaluation]], seconds: float) -> list[Answer]:
+        try:
+            return self._ladder.answers(task.candidates, future.result())
+        except (Exception, CancelledError) as error:
+            answer = Answer("retryable", error=failure_of(error), seconds=seconds / len(task.batch))
+            return [answer] * len(task.batch)
+
+    def _keep(self, answers: dict[int, Answer]) -> None:
+        """Tells the store; what a person, or another process, has told meanwhile stands."""
+        try:
+            self._store.tell(answers)
+        except AlreadyToldError:
+            for number, answer in answers.items():
+                with suppress(AlreadyToldError):
+                    self._store.tell({number: answer})
+
+    def abandon(self) -> None:
+        """Gives back what is running, as if it had not been begun."""
+        numbers = [number for task in self._running.values() for number in task.numbers]
+        self._running.clear()
+        self._store.release(self._who, numbers, counted=False)

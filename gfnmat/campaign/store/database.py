@@ -1,0 +1,143 @@
+"""A database by its URL: connections that keep what they promise, transactions that outlive a restart of the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any, TypeVar
+
+import psutil
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from gfnmat.campaign.store.errors import StoreError, UnreachableError, in_words, is_passing
+
+PATIENCE = 60.0
+"""Seconds for which a server that answered before may be away, and a SQLite file locked by others."""
+
+LONGEST_WAIT = 2.0
+NETWORK_FILE_SYSTEMS = frozenset(
+    "nfs nfs4 cifs smb3 smbfs afs ncpfs 9p lustre gpfs beegfs ceph glusterfs orangefs pvfs2 wekafs panfs "
+    "fuse.sshfs fuse.glusterfs fuse.ceph fuse.s3fs fuse.rclone fuse.davfs2 davfs".split()
+)
+
+Result = TypeVar("Result")
+
+
+class Database:
+    """Runs work in transactions, and tells what goes wrong in sentences.
+
+    Args:
+        url: a database URL; `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`.
+
+    Raises:
+        StoreError: the URL is none, or no driver is installed for it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = _engine(url)
+        self.url = self.engine.url.render_as_string(hide_password=True)
+        self.file = _sqlite_file(self.engine.url)
+        self._answered = False
+
+    def read(self, work: Callable[[Connection], Result]) -> Result:
+        """What work reads, of one moment."""
+        return self._run(work, writes=False)
+
+    def write(self, work: Callable[[Connection], Result]) -> Result:
+        """What work returns, after the commit. It is done again where a server went away, so it must bear that."""
+        return self._run(work, writes=True)
+
+    def _run(self, work: Callable[[Connection], Result], writes: bool) -> Result:
+        until, wait = monotonic() + PATIENCE, 0.1
+        while True:
+            try:
+                with self.engine.connect().execution_options(gfnmat_writes=writes) as connection, connection.begin():
+                    result = work(connection)
+                self._answered = True
+                return result
+            except DBAPIError as error:
+                if not is_passing(error):
+                    raise StoreError(in_words(error, self.url)) from None
+                if not self._answered or monotonic() > until:
+                    raise UnreachableError(in_words(error, self.url)) from None
+            except OSError as error:
+                raise StoreError(in_words(error, self.url)) from None
+            sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT)
+
+    def require_local(self) -> None:
+        """Raise StoreError where SQLite's file would lie on a network file system, whose locks nobody can rely on."""
+        if self.file is not None and (kind := file_system(self.file)) in NETWORK_FILE_SYSTEMS:
+            raise StoreError(
+                f"{self.url} lies on a network file system ({kind}), on which SQLite can lose what it promised to "
+                "keep; give a path on a local disk, or a PostgreSQL database (store: postgresql://...)."
+            )
+
+
+def file_system(path: Path) -> str:
+    """The kind of file system that a path is on, or will be."""
+    folder = path.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    parts = psutil.disk_partitions(all=True)
+    on = [part for part in parts if folder.resolve().is_relative_to(part.mountpoint)]
+    return max(on, key=lambda part: len(part.mountpoint)).fstype if on else ""
+
+
+def _engine(given: str) -> Engine:
+    shown = given
+    try:
+        url = make_url(given)
+        shown = url.render_as_string(hide_password=True)
+        if url.drivername == "postgresql":
+            url = url.set(drivername="postgresql+psycopg")
+        if url.get_backend_name() == "sqlite":
+            engine = create_engine(url, connect_args={"timeout": PATIENCE})
+        else:
+            engine = create_engine(url, pool_pre_ping=True, connect_args=_timeouts(url))
+    except ModuleNotFoundError as error:
+        if error.name in ("psycopg", "psycopg2"):
+            raise StoreError(f"store is {shown!r}, which needs: pip install 'gfnmat[postgresql]'.") from None
+        raise _no_url(shown, error) from None
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        raise _no_url(shown, error) from None
+    if engine.dialect.name not in ("sqlite", "postgresql"):
+        raise StoreError(f"store is {shown!r}; a store is kept in SQLite or PostgreSQL, not in {engine.dialect.name}.")
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _durable)
+        event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _no_url(shown: str, error: Exception) -> StoreError:
+    return StoreError(f"store is {shown!r}, which is no database URL ({error}); try sqlite:///campaign.db.")
+
+
+def _timeouts(url: URL) -> dict[str, Any]:
+    return {"connect_timeout": 10} if url.get_driver_name() == "psycopg" else {}
+
+
+def _durable(connection: Any, _: Any) -> None:
+    """What a commit promises survives a crash of the program and of the machine; transactions begin in `_begin`."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    """Takes SQLite's write lock at once: to read first and write later would let two processes issue the same."""
+    writes = connection.get_execution_options().get("gfnmat_writes", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _sqlite_file(url: URL) -> Path | None:
+    """The file of a SQLite store; None for a store in memory or on a server."""
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return None
+    return Path(str(url.database))

@@ -1,0 +1,59 @@
+"""The budget's ledger: every issue reserves, every answer settles, in the transaction in which it is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, insert, select
+
+from gfnmat.campaign.store.schema import ledger
+
+FREE = ("withdrawn", "retryable")
+"""Statuses of what costs nothing: it was not done, or no machine could."""
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Where the budget stands, in its unit.
+
+    Attributes:
+        reserved: of what was issued and is not told.
+        spent: of what was told.
+    """
+
+    reserved: float
+    spent: float
+
+    @property
+    def committed(self) -> float:
+        """What is no longer there to be issued."""
+        return self.reserved + self.spent
+
+
+def balance_of(connection: Connection, campaign: int) -> Balance:
+    """The sum of a campaign's ledger."""
+    total = select(func.coalesce(func.sum(ledger.c.reserved), 0.0), func.coalesce(func.sum(ledger.c.spent), 0.0))
+    reserved, spent = connection.execute(total.where(ledger.c.campaign_id == campaign)).one()
+    return Balance(reserved, spent)
+
+
+def settled(before: str, after: str, cost: float) -> tuple[float, float]:
+    """By how much reserved and spent change where a suggestion's state does: `open`, or a status."""
+
+    def place(state: str) -> tuple[float, float]:
+        if state == "open":
+            return cost, 0.0
+        return (0.0, 0.0) if state in FREE else (0.0, cost)
+
+    (reserved, spent), (reserved_after, spent_after) = place(before), place(after)
+    return reserved_after - reserved, spent_after - spent
+
+
+def enter(connection: Connection, campaign: int, suggestion: int, entry: str, reserved: float, spent: float) -> None:
+    """Writes one line, unless it changes nothing."""
+    if reserved or spent:
+        connection.execute(
+            insert(ledger).values(
+                campaign_id=campaign, suggestion_id=suggestion, entry=entry, reserved=reserved, spent=spent
+            )
+        )

@@ -1,0 +1,1 @@
+"""Alembic's migrations; `gfnmat upgrade URL` runs those that a store lacks."""

@@ -1,0 +1,10 @@
+"""How Alembic runs migrations here: on the connection, and in the transaction, of who called it."""
+
+from alembic import context
+
+from gfnmat.campaign.store.schema import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=metadata, transactional_ddl=True
+)
+context.run_migrations()

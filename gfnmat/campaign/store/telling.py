@@ -1,0 +1,155 @@
+"""Telling: answers are added and never changed; what they settle of the budget is settled with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from gfnmat.campaign.records import Answer, Choice, Replicate
+from gfnmat.campaign.store.errors import AlreadyToldError, StoreError
+from gfnmat.campaign.store.issuing import count_rounds, insert_suggestions, known_candidate
+from gfnmat.campaign.store.ledger import enter, settled
+from gfnmat.campaign.store.rows import answer_row
+from gfnmat.campaign.store.schema import campaigns, candidates, measurements, suggestions
+
+
+def tell(
+    connection: Connection, campaign: int, answers: Mapping[int | Replicate, Answer], correct: bool, token: str
+) -> int:
+    """Keeps answers by the suggestion's number; how many were new."""
+    return sum(
+        _tell_one(connection, campaign, _suggested(connection, campaign, place, token), answer, correct)
+        for place, answer in answers.items()
+    )
+
+
+def add(
+    connection: Connection,
+    campaign: int,
+    found: Sequence[tuple[Choice, Answer]],
+    fidelities: Sequence[str],
+    correct: bool,
+    token: str,
+) -> int:
+    """Keeps answers that nobody asked for, each issued with its answer unless it was issued before; how many were new."""
+    new = 0
+    number = count_rounds(connection, campaign)
+    for choice, answer in found:
+        known = known_candidate(connection, campaign, choice.key)
+        row = _live(connection, known.get(choice.key), choice.rung, choice.replicate)
+        if row is None:
+            (issued,) = insert_suggestions(
+                connection, campaign, [choice], fidelities, "imported", number, token, known
+            )
+            row = _row(connection, issued.id)
+        assert row is not None
+        new += _tell_one(connection, campaign, row, answer, correct)
+    return new
+
+
+def _row(connection: Connection, number: int) -> Row[Any] | None:
+    return connection.execute(select(suggestions).where(suggestions.c.id == number)).first()
+
+
+def _live(connection: Connection, candidate: int | None, rung: int, replicate: int) -> Row[Any] | None:
+    if candidate is None:
+        return None
+    row = suggestions.c
+    same = (row.candidate_id == candidate) & (row.rung == rung) & (row.replicate == replicate)
+    return connection.execute(select(suggestions).where(same).order_by(row.live.desc(), row.id.desc())).first()
+
+
+def _suggested(connection: Connection, campaign: int, place: int | Replicate, token: str) -> Row[Any]:
+    """The suggestion that an answer belongs to; a replicate that was not issued is issued here."""
+    number = place.of if isinstance(place, Replicate) else place
+    row = _row(connection, number)
+    if row is None:
+        raise StoreError(f"id {number} was never suggested; nothing was written.")
+    if row.campaign_id != campaign:
+        other = connection.execute(select(campaigns.c.name).where(campaigns.c.id == row.campaign_id)).scalar_one()
+        raise StoreError(f"id {number} is of the campaign {other!r}, and this is another; nothing was written.")
+    if not isinstance(place, Replicate) or place.number == row.replicate:
+        return row
+    if (found := _live(connection, row.candidate_id, row.rung, place.number)) is not None:
+        return found
+    design = connection.execute(select(candidates).where(candidates.c.id == row.candidate_id)).one()
+    choice = Choice(
+        design.key,
+        design.formula,
+        row.rung,
+        row.cost,
+        means={},
+        sds={},
+        why=f"told as replicate {place.number} of id {number}",
+        replicate=place.number,
+    )
+    known = {design.key: design.id}
+    rung_names = [row.fidelity] * (row.rung + 1)
+    (further,) = insert_suggestions(
+        connection, campaign, [choice], rung_names, "asked", count_rounds(connection, campaign), token, known
+    )
+    issued = _row(connection, further.id)
+    assert issued is not None
+    return issued
+
+
+def _tell_one(connection: Connection, campaign: int, row: Row[Any], answer: Answer, correct: bool) -> int:
+    """Keeps one answer; 1 if it says anything new, else 0."""
+    told = measurements.c
+    latest = select(measurements).where(told.suggestion_id == row.id).order_by(told.revision.desc()).limit(1)
+    kept = connection.execute(latest).first()
+    written = answer_row(answer)
+    if kept is not None:
+        if _says_nothing_new(written, kept):
+            return 0
+        if not (correct or kept.status in ("withdrawn", "retryable") or _completes(written, kept)):
+            raise AlreadyToldError(
+                f"id {row.id} has been told already: {kept.status} {kept._mapping['values']}; the new answer "
+                f"{answer.status} {dict(answer.values)} contradicts it, and nothing was written. Tell it as a "
+                "correction, or another measurement of the same in a row of its own, numbered by `replicate`."
+            )
+        if answer.structure is None and _completes(written, kept):
+            written |= {"structure": kept.structure, "duplicate_of": kept.duplicate_of}
+    revision = 0 if kept is None else kept.revision + 1
+    connection.execute(
+        insert(measurements).values(campaign_id=campaign, suggestion_id=row.id, revision=revision, **written)
+    )
+    connection.execute(
+        update(suggestions)
+        .where(suggestions.c.id == row.id)
+        .values(
+            state=answer.status,
+            live=_stays_live(connection, row, answer.status),
+            lease_owner=None,
+            lease_until=None,
+        )
+    )
+    enter(connection, campaign, row.id, answer.status, *settled(row.state, answer.status, row.cost))
+    return 1
+
+
+def _stays_live(connection: Connection, row: Row[Any], status: str) -> bool:
+    """Whether the same must not be issued again: not where a person gave it up, or could not do it."""
+    if status == "withdrawn" or (status == "retryable" and row.origin != "loop"):
+        return False
+    if row.live:
+        return True
+    other = suggestions.c
+    same = (other.candidate_id == row.candidate_id) & (other.rung == row.rung) & (other.replicate == row.replicate)
+    return connection.execute(select(other.id).where(same, other.live)).first() is None
+
+
+def _completes(written: Mapping[str, Any], kept: Row[Any]) -> bool:
+    """Whether an answer says the same as the one that is kept, and more properties or standard errors."""
+    return (
+        kept.status == written["status"] == "done"
+        and kept._mapping["values"].items() <= written["values"].items()
+        and kept.errors.items() <= written["errors"].items()
+    )
+
+
+def _says_nothing_new(written: Mapping[str, Any], kept: Row[Any]) -> bool:
+    same = (kept.status, kept._mapping["values"]) == (written["status"], written["values"])
+    return same and written["errors"].items() <= kept.errors.items()
