@@ -78,9 +78,9 @@ def _plain(value: Any) -> Any:
 def _fault(fault: Any, lines: Any) -> str:
     location = _location(fault["loc"])
     model = _model(location)
-    for place, kinds in _KINDS:
-        if _is_in(location, place) and len(location) > len(place) and location[len(place)] in kinds:
-            del location[len(place)]  # pydantic names the kind, which is no key of the file
+    for where, models in _KINDS:
+        if _is_in(location, where) and len(location) > len(where) and location[len(where)] in models:
+            del location[len(where)]  # pydantic names the kind, which is no key of the file
     if fault["type"] == "union_tag_not_found" and isinstance(fault["input"], Mapping):
         location.append("kind")
     line = _line(location, lines)
@@ -96,7 +96,7 @@ def _fault(fault: Any, lines: Any) -> str:
     if fault["type"] == "literal_error":
         return _wrong_word(prefix, given, re.findall(r"'([^']+)'", fault["ctx"]["expected"]))
     if fault["type"] == "union_tag_not_found":
-        kinds = list(next(kinds for place, kinds in _KINDS if _is_in(location, place)))
+        kinds = list(next(models for where, models in _KINDS if _is_in(location, where)))
         if not isinstance(given, Mapping):
             return f"{prefix} is {given!r}; it has a kind and its settings, such as {{kind: {kinds[0]}}}"
         if "kind" not in given:

@@ -81,7 +81,7 @@ class ParslConfig(WorkersConfig):
     provider: Literal["local", "slurm", "pbs", "torque", "lsf", "kubernetes"] = "local"
     nodes: int = Field(default=1, ge=1)
     walltime: str = "01:00:00"
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
     launcher: Literal["single", "simple", "srun", "mpiexec", "mpirun", "aprun", "jsrun"] = "single"
     address: str | None = None
     ports: tuple[Annotated[int, Field(ge=1, le=65535)], Annotated[int, Field(ge=1, le=65535)]] = (54000, 55000)
@@ -123,7 +123,7 @@ class PythonConfig(WorkersConfig):
 
     kind: Literal["python"]
     factory: str
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Any] = Field(default_factory=dict)
     threads: int | None = Field(default=None, ge=1)
 
 
@@ -163,7 +163,7 @@ class ExecutionConfig(Value):
     attempts: int = Field(default=3, ge=1)
     backoff: float = Field(default=1.0, ge=0)
     lease: float = Field(default=300.0, gt=0)
-    executors: dict[str, AnyExecutorConfig] = {}
+    executors: dict[str, AnyExecutorConfig] = Field(default_factory=dict)
 
     def executor(self, fidelity: str) -> InlineConfig | ProcessesConfig | ParslConfig | PythonConfig:
         """The executor of a fidelity."""
