@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import CancelledError
 
+ENDED = "the executor was ended at once"
+
 
 class WorkerDiedError(RuntimeError):
     """The process that evaluated ended before it answered; the message says how."""

@@ -11,9 +11,8 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import Any
 
-import cloudpickle
-
-from gfnmat.campaign.execution.failures import TaskError, WorkerDiedError
+from gfnmat.campaign.execution.failures import ENDED, TaskError, WorkerDiedError
+from gfnmat.campaign.execution.sending import failed, pickled_task, settle
 from gfnmat.campaign.execution.sessions import Guard
 from gfnmat.campaign.execution.worker import ready
 from gfnmat.campaign.execution.worker_process import NotTakenError, WorkerProcess
@@ -49,7 +48,7 @@ class ProcessExecutor(Executor):
         prepare: Callable[..., object] | None = None,
         args: tuple[Any, ...] = (),
     ) -> None:
-        self._setup = cloudpickle.dumps((ready, (memory, prepare, args), {}))
+        self._setup = pickled_task(ready, (memory, prepare, args), {})
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._alive: set[WorkerProcess] = set()
@@ -77,13 +76,11 @@ class ProcessExecutor(Executor):
 
     def submit_within(self, seconds: float | None, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Have it called within so many seconds from when a worker begins; else it is killed: `TimeoutError`."""
-        future: Future[Any] = Future()
         try:
-            task = cloudpickle.dumps((fn, args, kwargs))
-        except Exception as reason:
-            future.set_running_or_notify_cancel()
-            future.set_exception(TaskError(f"the task cannot be sent: {type(reason).__name__}: {reason}"))
-            return future
+            task = pickled_task(fn, args, kwargs)
+        except TaskError as reason:
+            return failed(reason)
+        future: Future[Any] = Future()
         with self._lock:
             if self._is_shut:
                 raise RuntimeError("the executor was shut down and takes no tasks; make another")
@@ -151,9 +148,9 @@ class ProcessExecutor(Executor):
                 continue
             except Exception as reason:
                 self._dismiss(worker)
-                job.future.set_exception(reason)
+                job.future.set_exception(WorkerDiedError(ENDED) if self._is_killed else reason)
                 return None
-            _settle(job.future, outcome)
+            settle(job.future, outcome)
             return worker
         job.future.set_exception(failure)
         return None
@@ -178,7 +175,7 @@ class ProcessExecutor(Executor):
     def _launched(self) -> WorkerProcess:
         with self._lock:
             if self._is_killed:
-                raise WorkerDiedError("the executor was ended at once")
+                raise WorkerDiedError(ENDED)
             worker = WorkerProcess(self._guard, self._setup)
             self._alive.add(worker)
             return worker
@@ -187,14 +184,3 @@ class ProcessExecutor(Executor):
         with self._lock:
             if worker is not None:
                 self._alive.discard(worker)
-
-
-def _settle(future: Future[Any], outcome: bytes | bytearray) -> None:
-    try:
-        succeeded, value = pickle.loads(outcome)
-    except Exception as reason:
-        succeeded, value = False, TaskError(f"the answer cannot be read: {type(reason).__name__}: {reason}")
-    if succeeded:
-        future.set_result(value)
-    else:
-        future.set_exception(value)

@@ -7,19 +7,16 @@ It starts with the standard library and cloudpickle alone, and keeps the driver'
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import socket
 import sys
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-import cloudpickle
-
 from gfnmat.campaign.execution.channel import Channel
 from gfnmat.campaign.execution.failures import TaskError
+from gfnmat.campaign.execution.sending import outcome
 
 TAKEN = b"taken"
 
@@ -43,43 +40,6 @@ def serve(descriptor: int) -> None:
             channel.send(TAKEN)
             channel.send(outcome(task))
             del task
-
-
-def outcome(task: bytes | bytearray) -> bytes:
-    """Call a pickled function with its arguments; return pickled whether it returned, and what, or what it raised."""
-    try:
-        function, args, kwargs = pickle.loads(task)
-        returned = function(*args, **kwargs)
-    except BaseException as reason:
-        return _raised(reason)
-    try:
-        return cloudpickle.dumps((True, returned))
-    except Exception as reason:
-        return _raised(TaskError(f"the answer cannot be sent: {type(reason).__name__}: {reason}"))
-
-
-def _raised(reason: BaseException) -> bytes:
-    """An exception as it is if it survives being sent, else what it says."""
-    trace = "".join(traceback.format_exception(reason))
-    try:
-        if not isinstance(reason, Exception):
-            raise TypeError("it would end whoever asks for the answer")
-        reason.add_note(f"in a worker:\n{trace}")
-        sent = cloudpickle.dumps((False, reason))
-        if type(pickle.loads(sent)[1]) is not type(reason):
-            raise TypeError("it comes back as another")
-        return sent
-    except BaseException:
-        told = TaskError(_described(reason))
-        told.add_note(f"in a worker:\n{trace}")
-        return cloudpickle.dumps((False, told))
-
-
-def _described(reason: BaseException) -> str:
-    try:
-        return f"{type(reason).__name__}: {reason}"
-    except Exception:  # its own description fails
-        return type(reason).__name__
 
 
 def ready(memory: float | None, prepare: Callable[..., object] | None, args: tuple[Any, ...]) -> None:
