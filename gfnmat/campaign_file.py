@@ -21,6 +21,7 @@ from gfnmat.config import (
     SpaceConfig,
     SurrogateConfig,
 )
+from gfnmat.execution_config import EXECUTORS, ExecutionConfig, ExecutorConfig
 from gfnmat.problem import Budget, Constraint, Fidelity, Objective, Value
 
 
@@ -75,11 +76,12 @@ def _plain(value: Any) -> Any:
 
 
 def _fault(fault: Any, lines: Any) -> str:
-    location = [part for part in fault["loc"] if isinstance(part, int) or _is_key(part)]
+    location = _location(fault["loc"])
     model = _model(location)
-    if location[:1] == ["space"] and len(location) > 1 and location[1] in SPACES:
-        del location[1]  # pydantic names the kind, which is no key of the file
-    if fault["type"] == "union_tag_not_found":
+    for where, models in _KINDS:
+        if _is_in(location, where) and len(location) > len(where) and location[len(where)] in models:
+            del location[len(where)]  # pydantic names the kind, which is no key of the file
+    if fault["type"] == "union_tag_not_found" and isinstance(fault["input"], Mapping):
         location.append("kind")
     line = _line(location, lines)
     place = ".".join(str(part) for part in location) or "campaign"
@@ -94,7 +96,12 @@ def _fault(fault: Any, lines: Any) -> str:
     if fault["type"] == "literal_error":
         return _wrong_word(prefix, given, re.findall(r"'([^']+)'", fault["ctx"]["expected"]))
     if fault["type"] == "union_tag_not_found":
-        return _wrong_word(prefix, given["kind"], list(SPACES))
+        kinds = list(next(models for where, models in _KINDS if _is_in(location, where)))
+        if not isinstance(given, Mapping):
+            return f"{prefix} is {given!r}; it has a kind and its settings, such as {{kind: {kinds[0]}}}"
+        if "kind" not in given:
+            return f"{prefix} is required and missing; allowed are {', '.join(kinds)}"
+        return _wrong_word(prefix, given["kind"], kinds)
     message = fault["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if isinstance(given, (Mapping, list, tuple)) or given is None or isinstance(given, Value):
         return f"{prefix}: {message}"
@@ -111,8 +118,25 @@ def _meant(given: Any, words: Sequence[str], cutoff: float = 0.6) -> str:
 
 
 def _kind_that_has(location: Sequence[str | int]) -> str:
-    kinds = [kind for kind, model in SPACES.items() if location[0] == "space" and location[-1] in model.model_fields]
-    return f"; it goes with kind: {kinds[0]}" if kinds else ""
+    for place, models in _KINDS:
+        if _is_in(location, place):
+            kinds = [kind for kind, model in models.items() if location[-1] in model.model_fields]
+            return f"; it goes with kind: {kinds[0]}" if kinds else ""
+    return ""
+
+
+def _location(parts: Sequence[str | int]) -> list[str | int]:
+    """The keys of the file, without the words that pydantic puts between them; a fidelity's name may be any."""
+    of_executor = list(parts[:2]) == ["execution", "executors"]
+    kept = [part for i, part in enumerate(parts) if isinstance(part, int) or _is_key(part) or (of_executor and i == 2)]
+    return kept[:3] if kept[3:] == ["[key]"] else kept
+
+
+def _is_in(location: Sequence[str | int], place: Sequence[str | None]) -> bool:
+    """Whether a location is at a place or within it; None in a place stands for any name."""
+    return len(location) >= len(place) and all(
+        wanted in (None, part) for part, wanted in zip(location, place, strict=False)
+    )
 
 
 def _is_key(part: Any) -> bool:
@@ -135,6 +159,12 @@ def _line(location: Sequence[str | int], lines: Any) -> int | None:
     return line
 
 
+_KINDS: tuple[tuple[tuple[str | None, ...], Mapping[str, type[Value]]], ...] = (
+    (("space",), SPACES),
+    (("execution", "executors", None), EXECUTORS),
+)
+"""Places where a `kind` says which keys there are."""
+
 _PARTS: dict[str, type[Value]] = {
     "objectives": Objective,
     "constraints": Constraint,
@@ -142,6 +172,7 @@ _PARTS: dict[str, type[Value]] = {
     "proposer": ProposerConfig,
     "surrogate": SurrogateConfig,
     "acquisition": AcquisitionConfig,
+    "execution": ExecutionConfig,
     "budget": Budget,
 }
 
@@ -152,4 +183,6 @@ def _model(location: Sequence[str | int]) -> type[Value]:
         return CampaignConfig
     if location[0] == "space":
         return SPACES.get(str(location[1]), SpaceConfig)
+    if _is_in(location, ("execution", "executors", None)):
+        return EXECUTORS.get(str(location[3]), ExecutorConfig) if len(location) > 3 else ExecutionConfig
     return _PARTS.get(str(location[0]), CampaignConfig)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from gfnmat.execution_config import ExecutionConfig
 from gfnmat.problem import Budget, Constraint, Fidelity, Objective, Problem, Value
 
 IDENTITY = ("seed", "space", "objectives", "constraints", "fidelities")
@@ -217,6 +219,7 @@ class CampaignConfig(Value):
     proposer: ProposerConfig = ProposerConfig()
     surrogate: SurrogateConfig = SurrogateConfig()
     acquisition: AcquisitionConfig = AcquisitionConfig()
+    execution: ExecutionConfig = ExecutionConfig()
     budget: Budget
     store: str | None = None
     output: str | None = None
@@ -237,6 +240,20 @@ class CampaignConfig(Value):
             wanted = "one objective to minimize or maximize"
             has = problem.goals_in_words
             raise ValueError(f"acquisition: {kind} is for {wanted}, and here {has}; choose improvement, or auto")
+        return self
+
+    @model_validator(mode="after")
+    def _executors_are_of_fidelities(self) -> Self:
+        oracles = {fidelity.name: fidelity.oracle for fidelity in self.fidelities}
+        for name in self.execution.executors:
+            if name not in oracles:
+                nearest = get_close_matches(name, list(oracles), n=1)
+                hint = f"; did you mean {nearest[0]}?" if nearest else ""
+                raise ValueError(
+                    f"execution: executors: {name!r} is no fidelity; allowed are {', '.join(oracles)}{hint}"
+                )
+            if oracles[name] == "laboratory":
+                raise ValueError(f"execution: executors: at {name} a person answers; leave its executor out")
         return self
 
     @property

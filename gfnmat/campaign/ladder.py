@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-import oracles
 from gfnmat.campaign.formula_properties import FormulaProperties
 from gfnmat.campaign.records import Answer, Replicate
+from gfnmat.campaign.rung_oracle import rung_oracle
 from gfnmat.config import ConfigError
-from gfnmat.problem import Fidelity, Problem
+from gfnmat.problem import Problem
 from gfnmat.space.candidates import Candidates
-from oracles import Evaluation, Inspecting, Oracle, Screening
-from oracles.hull import GUESSED
+from oracles import Evaluation, Inspecting, Screening
 from oracles.laboratory import Laboratory
-from oracles.supply import PROPERTIES_OF_SUPPLY
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition, Structure
@@ -39,7 +37,7 @@ class Ladder:
 
     def __init__(self, problem: Problem, folder: Path) -> None:
         self.problem = problem
-        self._oracles = [_built(fidelity, problem, folder) for fidelity in problem.fidelities]
+        self._oracles = [rung_oracle(fidelity, problem.properties, folder) for fidelity in problem.fidelities]
         answered = self._oracles[-1].properties
         self._by_formula = FormulaProperties.of(problem, answered)
         if missing := [name for name in problem.properties if name not in (*answered, *self._by_formula.names)]:
@@ -116,36 +114,6 @@ class Ladder:
     ) -> dict[int | Replicate, Answer]:
         """What a person told of these formulas, with what follows from them."""
         return dict(zip(told, self._by_formula.complete(Candidates.of(formulas), list(told.values())), strict=True))
-
-
-def _built(fidelity: Fidelity, problem: Problem, folder: Path) -> Oracle:
-    settings = fidelity.settings
-    if fidelity.replicates > 1 and oracles.is_deterministic(fidelity.oracle):
-        raise ConfigError(
-            f"fidelities: {fidelity.name}: replicates is {fidelity.replicates}, and the oracle {fidelity.oracle} gives "
-            "the same answer each time; leave it at 1"
-        )
-    if fidelity.oracle in ("python", "laboratory"):
-        asked = [name for name in problem.properties if name not in PROPERTIES_OF_SUPPLY]
-        settings = {"properties": asked or problem.properties, **settings}
-    if fidelity.oracle in ("python", "ase"):
-        settings = {"path": folder, **settings}
-    if fidelity.oracle == "table" and "path" in settings:
-        settings = {**settings, "path": folder / Path(settings["path"]).expanduser()}
-    if "pseudo_dir" in settings:
-        settings = {**settings, "pseudo_dir": folder / Path(settings["pseudo_dir"]).expanduser()}
-    if "competing_phases" in settings:
-        settings = {**settings, "competing_phases": _beside(folder, settings["competing_phases"])}
-    try:
-        return oracles.build(fidelity.oracle, **settings)
-    except (ValueError, TypeError, OSError) as error:
-        raise ConfigError(f"fidelities: {fidelity.name}: {error}") from None
-
-
-def _beside(folder: Path, sources: str | Sequence[str]) -> list[str | Path]:
-    """Sources of competing phases, with files looked for in the folder; `guessed` is none."""
-    named = [sources] if isinstance(sources, str) else sources
-    return [name if name == GUESSED else folder / Path(name).expanduser() for name in named]
 
 
 def _answer(evaluation: Evaluation) -> Answer:

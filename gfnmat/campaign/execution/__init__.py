@@ -1,0 +1,1 @@
+"""The executors on which evaluations run."""
