@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from time import monotonic
 
 from gfnmat.campaign.evaluation import Streaks, choices_of, compared
-from gfnmat.campaign.execution.executors import Executors, failure_of
+from gfnmat.campaign.execution.executors import Executors
+from gfnmat.campaign.execution.failures import failure_of
 from gfnmat.campaign.ladder import Ladder
 from gfnmat.campaign.memory import Memory
 from gfnmat.campaign.records import Answer, Suggestion

@@ -10,7 +10,7 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from gfnmat.campaign.records import Answer, Choice, Replicate, RoundRecord, Trust
-from gfnmat.campaign.sql_store import SqlStore
+from gfnmat.campaign.store.sql_store import SqlStore
 from gfnmat.campaign.store import Store, StoreError
 
 LADDER = ["cheap", "dear"]
