@@ -200,7 +200,9 @@ class PostgresCluster:
                 continue
         self._process.kill()
         self._process.wait()
-        psutil.wait_procs(children, timeout=_STOPPING)
+        deadline = time.monotonic() + _STOPPING
+        while any(map(_lives, children)) and time.monotonic() < deadline:
+            time.sleep(0.005)
 
     def restart(self, mode: str = "fast") -> None:
         """Stops the server if it runs, and starts it again at the same address; data and roles are kept.
@@ -346,6 +348,14 @@ def _unprivileged_user() -> pwd.struct_passwd | None:
         except KeyError:
             continue
     raise PostgresError("PostgreSQL does not run as root, and there is no user postgres or nobody to run it as.")
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Whether it runs; one that ended and that its new parent has not yet waited for does not."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _free_port() -> int:
