@@ -44,7 +44,7 @@ _SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.
 _INITIALLY = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"]
 _CONFIGURATION = """
 listen_addresses = '127.0.0.1'
-max_connections = 60
+max_connections = 200
 shared_buffers = 16MB
 fsync = on
 full_page_writes = on
