@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, inspect, select, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from gfnmat.campaign.store.database import Database
 from gfnmat.campaign.store.errors import StoreError
@@ -104,7 +105,11 @@ def upgrade(url: str) -> tuple[str, str]:
     def work(connection: Connection) -> None:
         command.upgrade(alembic_config(connection), REVISION)
 
-    database.write(work)
+    try:
+        database.write(work)
+    except (StoreError, SQLAlchemyError, ValueError) as error:
+        reason = " ".join(str(error).split("[SQL")[0].split())
+        raise StoreError(f"{database.url} cannot be upgraded, and was left as it is: {reason}") from None
     return found, REVISION
 
 

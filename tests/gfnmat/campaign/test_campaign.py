@@ -11,10 +11,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from sqlalchemy import text
 
 from gfnmat import Campaign, Candidates
 from gfnmat.campaign.evaluation import EvaluationError
-from gfnmat.campaign.store import StoreError
+from gfnmat.campaign.store import StoreError, owner
 from gfnmat.config import ConfigError
 from gfnmat.proposers.gflownet import GFlowNetProposer
 from gfnmat.proposers.proposer import Proposal
@@ -175,10 +176,13 @@ def test_the_target_is_asked_first_of_what_the_rung_below_has_answered(open_camp
 
 def test_a_store_of_another_campaign_is_refused(open_campaign: Opener) -> None:
     open_campaign().ask(1)
-    with pytest.raises(StoreError, match=r"belongs to campaign 'small'.* differs .* in objectives"):
+    with pytest.raises(StoreError, match=r"has a campaign 'small' already, .* differs in objectives"):
         open_campaign(objectives=[{"property": "density", "goal": "minimize"}])
     # what does not change the question is the same campaign
-    open_campaign(name="renamed", budget={"cost": 30}, acquisition={"batch_size": 3}, proposer={"pool": 100})
+    changed = open_campaign(budget={"cost": 30}, acquisition={"batch_size": 3}, proposer={"pool": 100})
+    assert len(changed.outstanding()) == 1
+    # and another name is another campaign in the same place
+    assert open_campaign(name="another", objectives=[{"property": "density", "goal": "minimize"}]).outstanding().empty
 
 
 def test_a_file_that_is_no_store_is_refused(open_campaign: Opener, tmp_path: Path) -> None:
@@ -244,8 +248,11 @@ def test_what_ends_the_process_each_time_is_given_up(open_campaign: Opener) -> N
     campaign = open_campaign()
     campaign.ask(1)  # starts the store
     plan = campaign._planner.plan(campaign._history(), n=4, round_number=0)
-    deadly = campaign._issue(plan, 0, asked=False)[0]
-    campaign._store.count_attempt([deadly.id], by=3)  # as if the process had died three times on the way
+    store, names = campaign._store, ["hint", "real"]
+    deadly = store.issue(plan.choices, names, plan.record, None, 0, asked=False)[0]
+    for _ in range(3):  # as if the process had died three times on the way
+        store.claim(owner.take_up(), deadly.choice.rung, 1, 60.0)
+        store._database.write(lambda c: c.execute(text("UPDATE suggestions SET lease_until = 0")))
     campaign.run()
     answer = campaign.measurements().set_index("id").loc[deadly.id]
     assert answer.status == "retryable"

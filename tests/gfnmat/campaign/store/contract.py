@@ -1,17 +1,17 @@
 """What every store promises; any other implementation can be run through `StoreContract`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from gfnmat.campaign.records import Answer, Choice, Replicate, RoundRecord, Trust
-from gfnmat.campaign.store.sql_store import SqlStore
-from gfnmat.campaign.store import Store, StoreError
+from gfnmat.campaign.records import Answer, Choice, Limits, Replicate, RoundRecord, Trust
+from gfnmat.campaign.store import Store, StoreError, owner
+from gfnmat.campaign.store.ledger import Balance
+from tests.gfnmat.campaign.faults.clock import JumpingClock
 
 LADDER = ["cheap", "dear"]
 IDENTITY = {"seed": 0, "space": {"elements": ["Li", "O"]}}
@@ -44,6 +44,19 @@ class StoreContract:
 
         return open_again
 
+    @pytest.fixture
+    def owners(self) -> Iterator[list[str]]:
+        both = [owner.take_up(), owner.take_up()]
+        yield both
+        for one in both:
+            owner.retire(one)
+
+    @pytest.fixture
+    def clock(self, monkeypatch: pytest.MonkeyPatch) -> JumpingClock:
+        clock = JumpingClock()
+        monkeypatch.setattr("gfnmat.campaign.store.clock.now", lambda connection: clock.timestamp())
+        return clock
+
     def test_a_new_store_is_empty(self, store: Store) -> None:
         assert store.suggestions() == []
         assert store.measurements() == []
@@ -65,7 +78,7 @@ class StoreContract:
     def test_the_proposer_stands_as_after_the_last_round(self, store: Store) -> None:
         for number, state in enumerate([b"first", b"second", b"third"]):
             record = RoundRecord(round=number, seconds=0, pool=1, distinct=1)
-            store.issue([choice()], LADDER, record, state, number, asked=False)
+            store.issue([choice(f"Li{number + 1}O")], LADDER, record, state, number, asked=False)
         assert store.proposer_state() == b"third"
         assert [record.round for record in store.rounds()] == [0, 1, 2]
 
@@ -101,20 +114,180 @@ class StoreContract:
         with pytest.raises(StoreError, match="never suggested"):
             store.tell({12345: Answer("done", {"density": 1.0})})
 
-    def test_attempts_are_counted(self, store: Store) -> None:
+    def test_what_is_claimed_is_leased_to_one_owner_until_the_lease_ends(
+        self, store: Store, again: Callable[[], Store], owners: list[str], clock: JumpingClock
+    ) -> None:
         first, second = store.issue([choice(), choice("Li2O")], LADDER, None, None, 0, asked=False)
-        store.count_attempt([first.id])
-        store.count_attempt([first.id, second.id])
-        assert [s.attempts for s in store.suggestions()] == [2, 1]
+        mine, other = owners
+        assert [s.id for s in store.claim(mine, 1, 1, 60.0)] == [first.id]
+        assert [s.id for s in again().claim(other, 1, 8, 60.0)] == [second.id]
+        assert again().claim(other, 1, 8, 60.0, but_not=[second.id]) == []
+        clock.jump(50)
+        store.renew(mine, 60.0)
+        clock.jump(50)
+        assert [s.id for s in again().claim(other, 1, 8, 60.0)] == [second.id], "what one holds oneself, and it is old"
+        clock.jump(11)
+        taken = again().claim(other, 1, 8, 60.0, but_not=[second.id])
+        assert [(s.id, s.attempts) for s in taken] == [(first.id, 2)]
+
+    def test_what_was_never_tried_comes_together_and_what_was_comes_alone(
+        self, store: Store, owners: list[str]
+    ) -> None:
+        pairs = [choice(f"Li{n}O") for n in range(2, 7)]
+        issued = store.issue(pairs, LADDER, None, None, 0, asked=False)
+        mine = owners[0]
+        tried = store.claim(mine, 1, 2, 60.0)
+        assert [(s.id, s.attempts) for s in tried] == [(s.id, 1) for s in issued[:2]]
+        store.release(mine, [s.id for s in tried], counted=True)
+        assert [s.id for s in store.claim(mine, 1, 8, 60.0)] == [s.id for s in issued[2:]]
+        at_work = [s.id for s in issued[2:]]
+        assert [(s.id, s.attempts) for s in store.claim(mine, 1, 8, 60.0, at_work)] == [(issued[0].id, 2)]
+        store.release(mine, [issued[0].id], counted=False)
+        assert [(s.id, s.attempts) for s in store.claim(mine, 1, 8, 60.0, at_work)] == [(issued[0].id, 2)]
+
+    def test_only_what_the_loop_issued_and_nobody_told_is_claimed(self, store: Store, owners: list[str]) -> None:
+        store.issue([choice()], LADDER, None, None, 0, asked=True)
+        (low,) = store.issue([choice(rung=0)], LADDER, None, None, 0, asked=False)
+        (told,) = store.issue([choice("Li2O")], LADDER, None, None, 0, asked=False)
+        store.tell({told.id: Answer("done", {"density": 2.0})})
+        assert store.claim(owners[0], 1, 8, 60.0) == []
+        assert [s.id for s in store.claim(owners[0], 0, 8, 60.0)] == [low.id]
+
+    def test_what_an_owner_held_that_is_gone_is_free_at_once(self, store: Store, owners: list[str]) -> None:
+        (issued,) = store.issue([choice()], LADDER, None, None, 0, asked=False)
+        store.claim(owners[0], 1, 1, 1e6)
+        assert store.claim(owners[1], 1, 1, 60.0) == []
+        owner.retire(owners[0])
+        assert [s.id for s in store.claim(owners[1], 1, 1, 60.0)] == [issued.id]
+
+    def test_a_late_answer_of_who_lost_the_lease_is_kept(self, store: Store, owners: list[str]) -> None:
+        (issued,) = store.issue([choice()], LADDER, None, None, 0, asked=False)
+        store.claim(owners[0], 1, 1, 60.0)
+        owner.retire(owners[0])
+        store.claim(owners[1], 1, 1, 60.0)
+        answer = Answer("done", {"density": 3.58})
+        assert store.tell({issued.id: answer}) == 1
+        assert store.tell({issued.id: answer}) == 0
+        assert store.claim(owners[1], 1, 1, 60.0) == []
+
+    def test_budget_is_reserved_with_the_issue_and_settled_with_the_answer(self, store: Store) -> None:
+        pairs = [choice(f"Li{n}O") for n in range(2, 7)]  # 1.5 each
+        issued = store.issue(pairs, LADDER, None, None, 0, asked=True, limits=Limits(cost=6.1))
+        assert len(issued) == 4
+        assert store.balance() == Balance(6.0, 0.0)
+        statuses = ("done", "infeasible", "withdrawn", "retryable")
+        for one, status in zip(issued, statuses, strict=True):
+            store.tell({one.id: Answer(status, {"density": 1.0} if status == "done" else {})})
+        assert store.balance() == Balance(0.0, 3.0)
+        store.tell({issued[2].id: Answer("done", {"density": 2.0})})  # late
+        assert store.balance() == Balance(0.0, 4.5)
+        store.tell({issued[0].id: Answer("withdrawn")}, correct=True)
+        assert store.balance() == Balance(0.0, 3.0)
+        assert len(store.issue(pairs[4:], LADDER, None, None, 0, asked=True, limits=Limits(cost=6.1))) == 1
+        assert store.issue([choice("MgO")], LADDER, None, None, 0, asked=True, limits=Limits(cost=4.6)) == []
+
+    def test_no_round_is_kept_of_which_nothing_may_be_issued(self, store: Store) -> None:
+        record = RoundRecord(round=0, seconds=0, pool=1, distinct=1)
+        store.issue([choice()], LADDER, record, b"a", 0, asked=False, limits=Limits(rounds=1))
+        assert store.issue([choice("Li2O")], LADDER, record, b"b", 1, asked=False, limits=Limits(rounds=1)) == []
+        assert store.issue([choice()], LADDER, record, b"b", 1, asked=False) == []
+        assert store.count_rounds() == len(store.rounds()) == 1
+        assert store.proposer_state() == b"a"
+
+    def test_what_is_new_can_be_read_by_itself(self, store: Store, again: Callable[[], Store]) -> None:
+        first, second = store.issue([choice(), choice("Li2O")], LADDER, None, None, 0, asked=True)
+        store.tell({second.id: Answer("done", {"density": 1.0})})
+        ((place, number, _),) = store.answers()
+        assert number == second.id
+        store.tell({first.id: Answer("done", {"density": 2.0})})
+        store.tell({second.id: Answer("done", {"density": 3.0})}, correct=True)
+        told = [(number, answer.values["density"]) for _, number, answer in again().answers(after=place)]
+        assert told == [(first.id, 2.0), (second.id, 3.0)]
+        assert [s.id for s in again().suggestions(after=first.id)] == [second.id]
+        assert [m.suggestion.id for m in store.measurements([second.id])] == [second.id]
+        assert store.counts() == {(1, "done"): 2}
+        last = {number: values for number, _, values in store.values(1)}
+        assert last == {first.id: {"density": 2.0}, second.id: {"density": 3.0}}
+        assert store.values(0) == []
+
+    def test_answers_that_nobody_asked_for_are_issued_with_themselves(
+        self, store: Store, again: Callable[[], Store]
+    ) -> None:
+        (issued,) = store.issue([choice()], LADDER, None, None, 0, asked=True)
+        found = [(replace(choice("CaO"), cost=0.0), Answer("done", {"density": 3.3})), (choice(), Answer("infeasible"))]
+        assert store.add(found, LADDER) == 2
+        assert again().add(found, LADDER) == 0
+        kept = again().measurements()
+        assert [(m.suggestion.choice.formula, m.answer.status) for m in kept] == [
+            ("MgO", "infeasible"),
+            ("CaO", "done"),
+        ]
+        assert [m.suggestion.origin for m in kept] == ["asked", "imported"]
+        assert store.balance() == Balance(0.0, 1.5)
+        contradicting = [(choice("BaO"), Answer("done", {"density": 5.0})), (choice("CaO"), Answer("infeasible"))]
+        with pytest.raises(StoreError, match="contradicts"):
+            store.add(contradicting, LADDER)
+        assert len(store.suggestions()) == 2
+        assert issued.id == kept[0].suggestion.id
+
+    def test_what_a_person_could_not_do_may_be_issued_again(self, store: Store) -> None:
+        (asked,) = store.issue([choice()], LADDER, None, None, 0, asked=True)
+        (own,) = store.issue([choice("Li2O")], LADDER, None, None, 0, asked=False)
+        store.tell({n.id: Answer("retryable", error="the furnace broke") for n in (asked, own)})
+        again = store.issue([choice(), choice("Li2O")], LADDER, None, None, 0, asked=True)
+        assert [s.choice.formula for s in again] == ["MgO"]
+        assert store.tell({asked.id: Answer("done", {"density": 3.5})}) == 1  # the first one after all
+
+    def test_campaigns_in_one_place_do_not_mix(self, store: Store, reopened: Callable[[], Store]) -> None:
+        (issued,) = store.issue([choice()], LADDER, None, None, 0, asked=True)
+        store.tell({issued.id: Answer("done", {"density": 3.5})})
+        other = reopened()
+        assert other.open("yours", {"seed": 1}, {}) is None
+        (theirs,) = other.issue([choice()], LADDER, None, None, 0, asked=True)
+        assert theirs.id != issued.id
+        assert other.measurements() == []
+        assert other.balance() == Balance(1.5, 0.0)
+        with pytest.raises(StoreError, match="is of the campaign 'mine'"):
+            other.tell({issued.id: Answer("done", {"density": 1.0})})
+        assert [s.id for s in store.suggestions()] == [issued.id]
+
+    def test_each_version_of_the_file_is_kept(self, store: Store, reopened: Callable[[], Store]) -> None:
+        (issued,) = store.issue([choice()], LADDER, None, None, 0, asked=True)
+        later = reopened()
+        assert later.open("mine", {**IDENTITY, "budget": 9}, {"torch": "3"}) == IDENTITY
+        assert len(later.files()) == 1, "reading keeps nothing"
+        later.tell({issued.id: Answer("done", {"density": 3.5})})
+        assert later.files() == [(IDENTITY, {"torch": "2.13"}), ({**IDENTITY, "budget": 9}, {"torch": "3"})]
+        assert later.provenance() == {"torch": "2.13"}
+
+    def test_another_campaign_that_was_started_meanwhile_under_the_same_name_is_refused(
+        self, store: Store, reopened: Callable[[], Store]
+    ) -> None:
+        def check(kept: Mapping[str, Any]) -> None:
+            raise StoreError(f"there is {kept}")
+
+        late = reopened()
+        late.open("mine", {"seed": 7}, {}, check)
+        store.issue([choice()], LADDER, None, None, 0, asked=True)
+        with pytest.raises(StoreError, match="there is .*Li"):
+            late.issue([choice("Li2O")], LADDER, None, None, 0, asked=True)
+        assert len(store.suggestions()) == 1
+
+    def test_texts_that_databases_refuse_are_kept_readably(self, store: Store) -> None:
+        (issued,) = store.issue([replace(choice(), why="a\0b")], LADDER, None, None, 0, asked=True)
+        store.tell({issued.id: Answer("infeasible", error="zero \0 and half \ud800", provenance={"a": "\0"})})
+        told = store.measurements()[0].answer
+        assert told.error == "zero \\0 and half \\ud800"
 
     def test_the_provenance_is_of_the_start(self, store: Store, again: Callable[[], Store]) -> None:
         store.issue([choice()], LADDER, None, None, 0, asked=True)
         assert again().provenance() == {"torch": "2.13"}
 
     def test_it_says_whose_it_is_once_something_is_kept(self, store: Store, reopened: Callable[[], Store]) -> None:
-        assert reopened().open("yours", {"seed": 1}, {}) is None
+        assert reopened().open("mine", {"seed": 1}, {}) is None
         store.issue([choice()], LADDER, None, None, 0, asked=True)
-        assert reopened().open("yours", {"seed": 1}, {}) == ("mine", IDENTITY)
+        assert reopened().open("mine", {"seed": 1}, {}) == IDENTITY
+        assert reopened().open("yours", {"seed": 1}, {}) is None
 
     @pytest.mark.parametrize("first", [Answer("withdrawn"), Answer("retryable", error="power cut")])
     def test_a_late_answer_supersedes_that_there_was_none(self, store: Store, first: Answer) -> None:
@@ -255,49 +428,3 @@ class StoreContract:
         issued = [s.choice.formula for s in store.suggestions()]
         assert sorted(issued) == sorted(["MgO", *formulas])
         assert len(store.measurements()) == len(formulas)
-
-
-class TestSqlite(StoreContract):
-    """The default store."""
-
-    @pytest.fixture
-    def reopened(self, tmp_path: Path) -> Callable[[], Store]:
-        return lambda: SqlStore(f"sqlite:///{tmp_path / 'folder' / 'campaign.db'}")
-
-    @pytest.mark.parametrize("version", [1, 99])
-    def test_a_store_of_another_schema_is_refused(self, store: Store, tmp_path: Path, version: int) -> None:
-        import sqlite3
-
-        store.issue([choice()], LADDER, None, None, 0, asked=True)
-        with closing(sqlite3.connect(tmp_path / "folder" / "campaign.db")) as connection:
-            connection.execute(f"UPDATE campaign SET schema_version = {version}")
-            connection.commit()
-        with pytest.raises(StoreError, match=f"has schema {version} and this gfnmat reads 4"):
-            SqlStore(f"sqlite:///{tmp_path / 'folder' / 'campaign.db'}").open("mine", IDENTITY, {})
-
-    def test_a_store_of_an_earlier_schema_becomes_one_of_this(
-        self, store: Store, again: Callable[[], Store], tmp_path: Path
-    ) -> None:
-        import sqlite3
-
-        (issued,) = store.issue([choice()], LADDER, None, None, 0, asked=True)
-        answer = Answer("done", {"density": 3.58})
-        store.tell({issued.id: answer})
-        with closing(sqlite3.connect(tmp_path / "folder" / "campaign.db")) as connection:
-            connection.execute("ALTER TABLE suggestions DROP COLUMN replicate")
-            connection.execute("ALTER TABLE measurements DROP COLUMN provenance")
-            connection.execute("UPDATE campaign SET schema_version = 2")
-            connection.commit()
-        opened = again()
-        assert [(m.suggestion, m.answer) for m in opened.measurements()] == [(issued, answer)]
-        assert opened.tell({Replicate(issued.id, 1): answer}) == 1
-        assert [s.choice.replicate for s in again().suggestions()] == [0, 1]
-        signed = Answer("infeasible", error="no", provenance={"oracle": "chgnet", "chgnet": "0.4.2"})
-        (other,) = again().issue([choice("CaO")], LADDER, None, None, 0, asked=True)
-        again().tell({other.id: signed})
-        assert again().measurements()[-1].answer == signed
-
-    def test_a_password_is_never_shown(self) -> None:
-        with pytest.raises(StoreError) as refused:
-            SqlStore("nothing://me:secret@host/db")
-        assert "secret" not in str(refused.value)
