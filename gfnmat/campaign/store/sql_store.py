@@ -287,7 +287,7 @@ class SqlStore:
         assert number is not None
 
         def run(connection: Connection) -> Result:
-            if exclusive:
+            if exclusive and connection.dialect.name != "sqlite":  # which has one writer at a time as it is
                 connection.execute(select(campaigns.c.id).where(campaigns.c.id == number).with_for_update())
             return work(connection, number)
 
