@@ -112,10 +112,10 @@ class Campaign:
             fidelity: the rung to suggest for; None leaves the choice open.
 
         Returns:
-            One row a suggestion: id, batch (the same for all of one ask), formula (of crystals also space_group and
-            key), fidelity, replicate (which measurement of the pair it is, from 0), cost, mean and sd of each property
-            (predicted at the target; NaN while nothing is known), why. Where there are fewer than n,
-            `attrs["why_fewer"]` says why, and so does a warning.
+            One row a suggestion: id, formula (of crystals also space_group and key), fidelity, replicate (which
+            measurement of the pair it is, from 0), cost, mean and sd of each property (predicted at the target; NaN
+            while nothing is known), why, batch (the same for all that one transaction issued). Where there are fewer
+            than n, `attrs["why_fewer"]` says why, and so does a warning.
         """
         if n < 1:
             raise ValueError(f"n is {n}; ask for at least one suggestion.")

@@ -19,7 +19,7 @@ _NO_NUMBERS = ("round", "trust")  # of a round's record: its number comes first,
 def suggestions_frame(
     suggestions: Sequence[Suggestion], fidelities: Sequence[str], properties: Sequence[str], crystals: bool
 ) -> pd.DataFrame:
-    """One row a suggestion: id, batch, names (see `_names`), fidelity, replicate, cost, mean and sd of each property, why."""
+    """One row a suggestion: id, names (see `_names`), fidelity, replicate, cost, predictions, why, batch."""
     import pandas as pd
 
     def row(suggestion: Suggestion) -> dict[str, Any]:
@@ -30,11 +30,11 @@ def suggestions_frame(
             for kind, values in (("mean", choice.means), ("sd", choice.sds))
         }
         place = {"fidelity": fidelities[choice.rung], "replicate": choice.replicate}
-        head = {"id": suggestion.id, "batch": suggestion.batch, **_names(choice), **place}
-        return {**head, "cost": choice.cost, **predictions, "why": choice.why}
+        head = {"id": suggestion.id, **_names(choice), **place}
+        return {**head, "cost": choice.cost, **predictions, "why": choice.why, "batch": suggestion.batch}
 
-    columns = ["id", "batch", *_name_columns(crystals), "fidelity", "replicate", "cost"]
-    columns += [f"{name}_{kind}" for name in properties for kind in ("mean", "sd")] + ["why"]
+    columns = ["id", *_name_columns(crystals), "fidelity", "replicate", "cost"]
+    columns += [f"{name}_{kind}" for name in properties for kind in ("mean", "sd")] + ["why", "batch"]
     return pd.DataFrame([row(s) for s in suggestions], columns=columns)
 
 

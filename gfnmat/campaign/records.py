@@ -65,9 +65,9 @@ class Suggestion:
     id: int
     choice: Choice
     round: int
-    origin: Origin
-    attempts: int
-    batch: int
+    origin: Origin = "loop"
+    attempts: int = 0
+    batch: int = 0
 
     @property
     def asked(self) -> bool:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from sqlalchemy import text
 
 from gfnmat import Campaign, Candidates
 from gfnmat.campaign.evaluation import EvaluationError
@@ -249,10 +248,11 @@ def test_what_ends_the_process_each_time_is_given_up(open_campaign: Opener) -> N
     campaign.ask(1)  # starts the store
     plan = campaign._planner.plan(campaign._history(), n=4, round_number=0)
     store, names = campaign._store, ["hint", "real"]
-    deadly = store.issue(plan.choices, names, plan.record, None, 0, asked=False)[0]
+    deadly, *others = store.issue(plan.choices, names, plan.record, None, 0, asked=False)
     for _ in range(3):  # as if the process had died three times on the way
-        store.claim(owner.take_up(), deadly.choice.rung, 1, 60.0)
-        store._database.write(lambda c: c.execute(text("UPDATE suggestions SET lease_until = 0")))
+        died = owner.take_up()
+        assert store.claim(died, deadly.choice.rung, 1, 60.0, but_not=[s.id for s in others])
+        owner.retire(died)
     campaign.run()
     answer = campaign.measurements().set_index("id").loc[deadly.id]
     assert answer.status == "retryable"

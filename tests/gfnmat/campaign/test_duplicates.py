@@ -24,7 +24,7 @@ def history(*answers: tuple[float | None, int | None], rung: int = 1) -> History
     """Measurements 1, 2, ... with a value (None is infeasible), and what they were found to be duplicates of."""
     measurements = [
         Measurement(
-            Suggestion(number, Choice(f"key {number}", "MgO", rung, 1.0, {}, {}, "why"), 0, False, 1),
+            Suggestion(number, Choice(f"key {number}", "MgO", rung, 1.0, {}, {}, "why"), 0),
             Answer("infeasible" if value is None else "done", {} if value is None else {"x": value}, duplicate_of=link),
         )
         for number, (value, link) in enumerate(answers, start=1)

@@ -51,8 +51,6 @@ def history(statuses: Sequence[tuple[str, Status]], rung: int = 1) -> History:
             id=number,
             choice=Choice(key=key, formula=key, rung=rung, cost=1.0, means={}, sds={}, why=""),
             round=0,
-            asked=False,
-            attempts=1,
         )
         for number, (key, _) in enumerate(statuses)
     ]

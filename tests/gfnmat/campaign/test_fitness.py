@@ -72,7 +72,7 @@ def test_room_is_the_distance_between_neighbours_as_deb_has_it() -> None:
 
 def measurement(number: int, key: str, rung: int, status: Status = "done", **values: float) -> Measurement:
     choice = Choice(key=key, formula=key, rung=rung, cost=1, means={}, sds={}, why="")
-    return Measurement(Suggestion(number, choice, 0, False, 1), Answer(status, values))
+    return Measurement(Suggestion(number, choice, 0), Answer(status, values))
 
 
 def test_only_the_target_counts_and_failures_come_last() -> None:

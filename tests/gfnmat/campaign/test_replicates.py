@@ -28,7 +28,7 @@ NAN = float("nan")
 
 
 def suggestion(number: int, key: str, replicate: int = 0, rung: int = 0) -> Suggestion:
-    return Suggestion(number, Choice(key, key, rung, 1.0, {}, {}, "", replicate=replicate), 0, False, 0)
+    return Suggestion(number, Choice(key, key, rung, 1.0, {}, {}, "", replicate=replicate), 0)
 
 
 def measurement(number: int, key: str, score: float, replicate: int = 0) -> Measurement:
