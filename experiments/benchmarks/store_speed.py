@@ -48,9 +48,10 @@ from gfnmat.campaign_file import load
 from gfnmat.proposers.random import RandomProposer
 from gfnmat.space.spaces import build_space
 
+ELEMENTS = "Li Na K Mg Ca Sr Ba Ti Zr Mn Fe Co Ni Cu Zn Al Ga Si Ge P N O S F Cl"
 SPACE = {
     "kind": "composition",
-    "elements": "Li Na K Mg Ca Sr Ba Ti Zr Mn Fe Co Ni Cu Zn Al Ga Si Ge P N O S F Cl".split(),
+    "elements": ELEMENTS.split(),
     "n_elements": [2, 5],
     "n_atoms": [2, 20],
 }

@@ -55,9 +55,7 @@ def add(
         known = known_candidate(connection, campaign, choice.key)
         row = _live(connection, known.get(choice.key), choice.rung, choice.replicate)
         if row is None:
-            (issued,) = insert_suggestions(
-                connection, campaign, [choice], fidelities, "imported", number, token, known
-            )
+            (issued,) = insert_suggestions(connection, campaign, [choice], fidelities, "imported", number, token, known)
             row = _row(connection, issued.id)
         assert row is not None
         new += _tell_one(connection, campaign, row, answer, correct)
