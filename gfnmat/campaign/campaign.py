@@ -12,11 +12,11 @@ from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.history import History
 from gfnmat.campaign.ladder import Ladder
 from gfnmat.campaign.parts import proposer_of, space_of
+from gfnmat.campaign.people.results import answers_from
 from gfnmat.campaign.planner import Plan, Planner
 from gfnmat.campaign.progress import Progress, Status
 from gfnmat.campaign.provenance import provenance
 from gfnmat.campaign.records import Measurement, Replicate, Suggestion
-from gfnmat.campaign.results import answers_from
 from gfnmat.campaign.sql_store import SqlStore
 from gfnmat.campaign.store import Store, StoreError
 from gfnmat.campaign_file import load
@@ -130,7 +130,13 @@ class Campaign:
             ValueError: a row that cannot be kept; then nothing was written.
         """
         issued = {suggestion.id: suggestion for suggestion in self._store.suggestions()}
-        told = answers_from(results, issued, self._ladder.all_properties)
+        told = answers_from(
+            results,
+            issued,
+            self._ladder.all_properties,
+            campaign=self.config.name,
+            fidelities=self._fidelity_names,
+        )
         numbers = [place.of if isinstance(place, Replicate) else place for place in told]
         completed = self._ladder.completed(told, [issued[number].choice.formula for number in numbers])
         return self._store.tell(completed, correct=correct)

@@ -1,0 +1,186 @@
+"""What a person tells: a table of results, checked row by row before any of it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gfnmat.campaign.people.cells import number_of
+from gfnmat.campaign.people.faults import refuse_if_any
+from gfnmat.campaign.people.table import Row, Table
+from gfnmat.campaign.people.told import told_by
+from gfnmat.campaign.records import Answer, Choice, Replicate, Suggestion
+from gfnmat.space.candidates import Candidates
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def answers_from(
+    results: pd.DataFrame | Sequence[Mapping[str, Any]],
+    suggestions: Mapping[int, Suggestion],
+    properties: Sequence[str],
+    *,
+    campaign: str | None = None,
+    fidelities: Sequence[str] = (),
+) -> dict[int | Replicate, Answer]:
+    """Answers by suggestion number, or as replicates of one.
+
+    Args:
+        results: one row a result: `id`, a column for each property that was measured (`bulk_modulus`, or with its unit
+            as `bulk_modulus [GPa]`), optionally `status` (done, infeasible, retryable, withdrawn) and `error`, the
+            standard error of a property as `PROPERTY_error`, and `replicate`: which measurement of that candidate at
+            that fidelity it is, from 0; without it the one that was suggested. `note`, `measured_by`, `measured_at` and
+            `source` become the answer's provenance. `campaign`, `formula`, `key` and `fidelity` must agree with what
+            was suggested. Other columns, and rows with neither a value nor a status, are left aside, so that a table of
+            suggestions can be told half filled in.
+        suggestions: what was issued, by number.
+        properties: the properties of the campaign.
+        campaign: its name; None accepts any.
+        fidelities: the names of its rungs; without them those of the results are not looked at.
+
+    Raises:
+        ValueError: a missing column, an unknown or repeated id, a row about something else than was suggested, or a
+            value that is none; every fault is one sentence, and all are told.
+    """
+    table = Table.of(results, properties)
+    _require_columns(table, properties)
+    faults = _of_other_campaigns(table, campaign)
+    places, subjects, own_faults = _places(table, suggestions, fidelities)
+    told, faults_of_columns = told_by(table, subjects, properties)
+    faults += faults_of_columns
+    answers: dict[int | Replicate, Answer] = {}
+    for place, own, row in zip(places, own_faults, told, strict=True):
+        faults += [*own, *row.faults]
+        if place is not None and row.answer is not None:
+            answers[place] = row.answer
+    refuse_if_any(faults)
+    if not answers:
+        raise ValueError("no row of the results holds a value or a status; fill in at least one.")
+    return answers
+
+
+def _require_columns(table: Table, properties: Sequence[str]) -> None:
+    """Raises ValueError where no row could be told: without ids, or without anything to fill in."""
+    named = ", ".join(table.headers)
+    if "id" not in table.columns:
+        raise ValueError(f"the results have no column 'id'; they have {named}. Keep the id of each ask.")
+    if "status" not in table.columns and not any(name in table.columns for name in properties):
+        raise ValueError(
+            f"the results have no column of a property; they have {named}, and one of "
+            f"{', '.join(properties)} is needed."
+        )
+
+
+def _of_other_campaigns(table: Table, campaign: str | None) -> list[str]:
+    others = {name for row in table.rows if (name := row.text("campaign")) is not None} - {campaign}
+    if campaign is None or not others:
+        return []
+    return [f"the results are of the campaign {', '.join(sorted(others))}, and this is {campaign}; tell them there."]
+
+
+def _places(
+    table: Table, suggestions: Mapping[int, Suggestion], fidelities: Sequence[str]
+) -> tuple[list[int | Replicate | None], list[str], list[list[str]]]:
+    """Of each row the place that it answers, None where there is none; what it is about, in words; and its faults."""
+    places: list[int | Replicate | None] = []
+    subjects, faults = [], []
+    seen: set[int | Replicate] = set()
+    for row in table.rows:
+        place: int | Replicate | None = None
+        subject, own = _named(row), []
+        try:
+            number = _number(row)
+            subject = f"id {number}"
+            if number not in suggestions:
+                raise ValueError(f"id {number} was never suggested; keep the id of each ask.")
+            choice = suggestions[number].choice
+            own += _contradictions(row, number, choice, fidelities)
+            place = _place(number, choice.replicate, row)
+            if place in seen:
+                raise ValueError(
+                    f"id {number} stands twice in the results; tell each result once, and number several measurements "
+                    "of the same by a column `replicate`."
+                )
+            seen.add(place)
+        except ValueError as fault:
+            own.append(str(fault))
+        places.append(place)
+        subjects.append(subject)
+        faults.append(own)
+    return places, subjects, faults
+
+
+def _named(row: Row) -> str:
+    """A row whose number is not known."""
+    formula = row.text("formula")
+    return row.name if formula is None else f"{row.name} ({formula})"
+
+
+def _number(row: Row) -> int:
+    if "id" not in row.cells:
+        raise ValueError(f"{_named(row)} has no id; keep the id of each ask.")
+    try:
+        number = number_of(row.cells["id"])
+        return _whole(number)
+    except ValueError:
+        raise ValueError(f"id {row.cells['id']!r} is not a whole number; keep the id of each ask.") from None
+
+
+def _whole(number: float) -> int:
+    if not (number == number and abs(number) < 2**53 and number == int(number)):
+        raise ValueError
+    return int(number)
+
+
+def _place(number: int, suggested: int, row: Row) -> int | Replicate:
+    """What a row is about: what was suggested under a number, or another replicate of it."""
+    replicate = replicate_of(row, f"id {number}")
+    return number if replicate is None or replicate == suggested else Replicate(number, replicate)
+
+
+def replicate_of(row: Row, subject: str) -> int | None:
+    """Which measurement of its pair a row is, from 0; None where it does not say.
+
+    Raises:
+        ValueError: it says something else.
+    """
+    if "replicate" not in row.cells:
+        return None
+    try:
+        replicate = _whole(number_of(row.cells["replicate"]))
+        if replicate >= 0:
+            return replicate
+    except ValueError:
+        pass
+    given = row.cells["replicate"]
+    raise ValueError(f"{subject}: replicate is {given!r}; number the measurements of one pair 0, 1, 2 ...")
+
+
+def _contradictions(row: Row, number: int, choice: Choice, fidelities: Sequence[str]) -> list[str]:
+    """Where a row names something else than was suggested under its number, as ids of another store do."""
+    suggested = {"formula": choice.formula, "key": choice.key}
+    if fidelities:
+        suggested["fidelity"] = fidelities[choice.rung]
+    said = {column: text for column in suggested if (text := row.text(column)) is not None}
+    differing = {
+        column: text
+        for column, text in said.items()
+        if text != suggested[column] and not (column == "formula" and _same_formula(text, choice.formula))
+    }
+    if not differing:
+        return []
+    where = f" at {fidelities[choice.rung]}" if fidelities else ""
+    key = f", key {choice.key}" if "key" in differing else ""
+    row_says = ", ".join(f"{column} {text}" if column == "key" else text for column, text in differing.items())
+    return [
+        f"id {number} is {choice.material}{where}{key}, and the row says {row_says}; tell results to the campaign and "
+        "store that asked for them."
+    ]
+
+
+def _same_formula(given: str, formula: str) -> bool:
+    try:
+        return Candidates.of([given]).formulas[0] == formula
+    except ValueError:
+        return False
