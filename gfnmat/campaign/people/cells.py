@@ -77,6 +77,14 @@ def number_of(cell: Any, unit: str | None = None) -> float:
     return float(found["number"])
 
 
+def whole_number_of(cell: Any) -> int:
+    """A cell as a whole number; ValueError where it is none."""
+    number = number_of(cell)
+    if not (math.isfinite(number) and number.is_integer() and abs(number) < 2**53):
+        raise ValueError(f"is {cell!r}, which is not a whole number")
+    return int(number)
+
+
 def require_unit(given: str, wanted: str | None, subject: str) -> None:
     """Raises ValueError, a sentence that begins with `subject`, where a unit is not the one that is due."""
     if not wanted:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gfnmat.campaign.people.cells import number_of
+from gfnmat.campaign.people.cells import whole_number_of
 from gfnmat.campaign.people.faults import refuse_if_any
 from gfnmat.campaign.people.table import Row, Table
-from gfnmat.campaign.people.told import told_by
+from gfnmat.campaign.people.told import replicate_of, told_by
 from gfnmat.campaign.records import Answer, Choice, Replicate, Suggestion
 from gfnmat.space.candidates import Candidates
 
@@ -44,7 +44,7 @@ def answers_from(
             value that is none; every fault is one sentence, and all are told.
     """
     table = Table.of(results, properties)
-    _require_columns(table, properties)
+    table.require("id", "Keep the id of each ask.", properties)
     faults = _of_other_campaigns(table, campaign)
     places, subjects, own_faults = _places(table, suggestions, fidelities)
     told, faults_of_columns = told_by(table, subjects, properties)
@@ -58,18 +58,6 @@ def answers_from(
     if not answers:
         raise ValueError("no row of the results holds a value or a status; fill in at least one.")
     return answers
-
-
-def _require_columns(table: Table, properties: Sequence[str]) -> None:
-    """Raises ValueError where no row could be told: without ids, or without anything to fill in."""
-    named = ", ".join(table.headers)
-    if "id" not in table.columns:
-        raise ValueError(f"the results have no column 'id'; they have {named}. Keep the id of each ask.")
-    if "status" not in table.columns and not any(name in table.columns for name in properties):
-        raise ValueError(
-            f"the results have no column of a property; they have {named}, and one of "
-            f"{', '.join(properties)} is needed."
-        )
 
 
 def _of_other_campaigns(table: Table, campaign: str | None) -> list[str]:
@@ -88,7 +76,7 @@ def _places(
     seen: set[int | Replicate] = set()
     for row in table.rows:
         place: int | Replicate | None = None
-        subject, own = _named(row), []
+        subject, own = row.subject, []
         try:
             number = _number(row)
             subject = f"id {number}"
@@ -111,50 +99,19 @@ def _places(
     return places, subjects, faults
 
 
-def _named(row: Row) -> str:
-    """A row whose number is not known."""
-    formula = row.text("formula")
-    return row.name if formula is None else f"{row.name} ({formula})"
-
-
 def _number(row: Row) -> int:
     if "id" not in row.cells:
-        raise ValueError(f"{_named(row)} has no id; keep the id of each ask.")
+        raise ValueError(f"{row.subject} has no id; keep the id of each ask.")
     try:
-        number = number_of(row.cells["id"])
-        return _whole(number)
+        return whole_number_of(row.cells["id"])
     except ValueError:
         raise ValueError(f"id {row.cells['id']!r} is not a whole number; keep the id of each ask.") from None
-
-
-def _whole(number: float) -> int:
-    if not (number == number and abs(number) < 2**53 and number == int(number)):
-        raise ValueError
-    return int(number)
 
 
 def _place(number: int, suggested: int, row: Row) -> int | Replicate:
     """What a row is about: what was suggested under a number, or another replicate of it."""
     replicate = replicate_of(row, f"id {number}")
     return number if replicate is None or replicate == suggested else Replicate(number, replicate)
-
-
-def replicate_of(row: Row, subject: str) -> int | None:
-    """Which measurement of its pair a row is, from 0; None where it does not say.
-
-    Raises:
-        ValueError: it says something else.
-    """
-    if "replicate" not in row.cells:
-        return None
-    try:
-        replicate = _whole(number_of(row.cells["replicate"]))
-        if replicate >= 0:
-            return replicate
-    except ValueError:
-        pass
-    given = row.cells["replicate"]
-    raise ValueError(f"{subject}: replicate is {given!r}; number the measurements of one pair 0, 1, 2 ...")
 
 
 def _contradictions(row: Row, number: int, choice: Choice, fidelities: Sequence[str]) -> list[str]:

@@ -38,6 +38,12 @@ class Row:
     name: str
     cells: Mapping[str, Any]
 
+    @property
+    def subject(self) -> str:
+        """The row, and the material that it names."""
+        formula = self.text("formula")
+        return self.name if formula is None else f"{self.name} ({formula})"
+
     def text(self, column: str) -> str | None:
         """A cell as text; None where it is empty."""
         return text_of(self.cells[column]) if column in self.cells else None
@@ -93,7 +99,7 @@ class Table:
                     f"the columns {headers[places[name]]!r} and {headers[place]!r} are of the same; leave one."
                 )
         refuse_if_any(faults)
-        counted = frame.index.name == ROW_NUMBER
+        counted = frame.index.name == ROW_NUMBER and frame.index.is_unique
         rows = []
         for position in range(len(frame)):
             found = {name: cells[place][position] for name, place in places.items()}
@@ -102,6 +108,17 @@ class Table:
             if kept:
                 rows.append(Row(f"row {number}", kept))
         return cls(tuple(rows), tuple(headers), frozenset(places), units)
+
+    def require(self, column: str, advice: str, properties: Sequence[str]) -> None:
+        """Raises ValueError where no row could be told: without what names it, or without anything to fill in."""
+        named = ", ".join(self.headers)
+        if column not in self.columns:
+            raise ValueError(f"the results have no column {column!r}; they have {named}. {advice}")
+        if "status" not in self.columns and not any(name in self.columns for name in properties):
+            raise ValueError(
+                f"the results have no column of a property; they have {named}, and one of "
+                f"{', '.join(properties)} is needed."
+            )
 
 
 def error_of(name: str) -> str:

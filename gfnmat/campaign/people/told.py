@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gfnmat.campaign.people.cells import number_of
+from gfnmat.campaign.people.cells import number_of, whole_number_of
 from gfnmat.campaign.people.table import PROVENANCE, Row, Table, error_of
 from gfnmat.campaign.records import STATUSES, Answer
 from oracles import property_named
@@ -41,6 +41,24 @@ def told_by(table: Table, subjects: Sequence[str], properties: Sequence[str]) ->
         for row, subject in zip(table.rows, subjects, strict=True)
     ]
     return told, list(slips.values())
+
+
+def replicate_of(row: Row, subject: str) -> int | None:
+    """Which measurement of its pair a row is, from 0; None where it does not say.
+
+    Raises:
+        ValueError: it says something else.
+    """
+    if "replicate" not in row.cells:
+        return None
+    try:
+        replicate = whole_number_of(row.cells["replicate"])
+    except ValueError:
+        replicate = -1
+    if replicate < 0:
+        given = row.cells["replicate"]
+        raise ValueError(f"{subject}: replicate is {given!r}; number the measurements of one pair 0, 1, 2 ...")
+    return replicate
 
 
 def _told(table: Table, row: Row, subject: str, properties: Sequence[str], unbound: frozenset[str]) -> Told:
@@ -116,7 +134,7 @@ def _wrong_unit(table: Table, name: str) -> str | None:
         if 2 * sum(known.lower <= value * factor <= known.upper for value in values) > len(values):
             return (
                 f"{name}: {len(outside)} of {len(values)} values, such as {outside[0]:g}, are out of bounds; allowed "
-                f"is {known.lower:g} to {known.upper:g} {known.unit}, and {words} by {SLIP:g} they are, so the unit looks "
-                f"wrong: give {known.unit}."
+                f"is {known.lower:g} to {known.upper:g} {known.unit}, and {words} by {SLIP:g} they fit, so the unit "
+                f"looks wrong: give {known.unit}."
             )
     return None
