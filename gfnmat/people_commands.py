@@ -78,8 +78,8 @@ def tell(
 def import_results(
     file: CampaignFile,
     results: ResultsFile,
-    fidelity: Annotated[str | None, typer.Option(help="The rung of rows that name none. [the target]")] = None,
-    source: Annotated[str | None, typer.Option(help="Where the results are from. [the file's name]")] = None,
+    fidelity: Annotated[str | None, typer.Option(help="The rung of rows that name none; otherwise the target.")] = None,
+    source: Annotated[str | None, typer.Option(help="Where the results are from; otherwise the file's name.")] = None,
     skip_outside: Annotated[bool, typer.Option("--skip-outside", help="Leave out what the space lacks.")] = False,
     store: StoreUrl = None,
 ) -> None:
@@ -95,7 +95,7 @@ def import_results(
         typer.echo(f"left out: {reason}", err=True)
     if (more := len(done.left_out) - REASONS) > 0:
         typer.echo(f"left out: {more} more", err=True)
-    left_out = f"; {len(done.left_out)} are left out" if done.left_out else ""
+    left_out = f"; {len(done.left_out)} left out" if done.left_out else ""
     typer.echo(f"{done.new} new of {len(table)} results{left_out}.")
 
 

@@ -131,6 +131,7 @@ def _as_values(path: Path, rows: list[list[str | None]], may_have_commas: bool, 
 
 
 def _value(text: str, has_commas: bool) -> Any:
+    text = text.replace("\N{MINUS SIGN}", "-")
     if has_commas and (found := _WITH_COMMA.fullmatch(text)):
         text = f"{found[1] or 0}.{found[2]}"
     if _WHOLE.fullmatch(text):

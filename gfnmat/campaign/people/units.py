@@ -46,7 +46,7 @@ _WHOLE = {
     **dict.fromkeys(("gpa", "GPA", "Gpa"), "GPa"),
     **dict.fromkeys(("ev", "EV", "Ev"), "eV"),
     **dict.fromkeys(("ev/atom", "EV/atom", "eV/Atom", "EV/ATOM"), "eV/atom"),
-    **dict.fromkeys(("C", "ºC", "deg C", "celsius", "Celsius"), "°C"),
+    **dict.fromkeys(("C", "degC", "ºC", "deg C", "celsius", "Celsius"), "°C"),
     **dict.fromkeys(("A^3/atom", "A3/atom", "Å^3/atom", "Å3/atom"), "A^3"),
 }
 _FACTOR = re.compile(r"(?P<symbol>(?:[^\W\d]|[%$€°])[^\d^+-]*)(?:\^?(?P<power>[+-]?\d+))?")
@@ -68,7 +68,7 @@ def is_same_unit(given: str, wanted: str) -> bool:
     one, other = _tidy(given), _tidy(wanted)
     if one == other:
         return True
-    if {one, other} == {"°C", "K"} or "degC" in (one, other):
+    if {one, other} == {"°C", "K"}:
         return False
     a, b = _measure(one), _measure(other)
     return a is not None and b is not None and a.powers == b.powers and math.isclose(a.size, b.size, rel_tol=1e-9)
@@ -76,7 +76,7 @@ def is_same_unit(given: str, wanted: str) -> bool:
 
 def how_to_convert(given: str, wanted: str) -> str | None:
     """What makes a number in the unit `given` one in the unit `wanted`; None where no simple factor is known."""
-    one, other = (_tidy(unit).replace("degC", "°C") for unit in (given, wanted))
+    one, other = _tidy(given), _tidy(wanted)
     if (one, other) == ("°C", "K"):
         return "add 273.15"
     if (one, other) == ("K", "°C"):
