@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,7 +77,7 @@ def unasked_from(
         fidelity: that of rows that name none; None means the target.
         skip_outside: leave out what the space does not admit, instead of refusing all.
         source: where the results are from; a row's own column `source` says it better.
-        folder: where paths of structures begin; None means the present folder.
+        folder: where paths of structures begin; None takes no paths, as of a table that came over a network.
 
     Raises:
         ValueError: a missing column, an unknown fidelity, a row that cannot be kept; every fault is one sentence.
@@ -99,7 +100,7 @@ def unasked_from(
                 left_out.append(f"{row.subject} holds no result.")
             continue
         try:
-            found.append(_result(row, answer, rung, problem, of_crystals, folder or Path()))
+            found.append(_result(row, answer, rung, problem, of_crystals, folder))
         except ValueError as fault:
             faults.append(str(fault))
     candidates, outside = _encoded(space, found)
@@ -113,7 +114,7 @@ def unasked_from(
     return Unasked(imported, [*left_out, *outside])
 
 
-def _result(row: Row, answer: Answer, rung: int, problem: Problem, of_crystals: bool, folder: Path) -> _Result:
+def _result(row: Row, answer: Answer, rung: int, problem: Problem, of_crystals: bool, folder: Path | None) -> _Result:
     """The row with all that it says of itself; ValueError names what is wrong with it."""
     try:
         rung = problem.rung(text_of(row.cells["fidelity"])) if "fidelity" in row.cells else rung
@@ -145,7 +146,7 @@ def _formula(row: Row) -> str:
     raise ValueError(f"{row.name}: {formula!r} is not a formula.")
 
 
-def _structure(row: Row, folder: Path) -> Structure:
+def _structure(row: Row, folder: Path | None) -> Structure:
     from gfnmat.flow.prior.structures import structure_of
 
     if "structure" not in row.cells:
@@ -153,11 +154,17 @@ def _structure(row: Row, folder: Path) -> Structure:
     given = row.cells["structure"]
     is_path = isinstance(given, str) and "\n" not in given.strip() and not given.lstrip().startswith("{")
     if is_path and len(given) < LONGEST_PATH:
+        if folder is None:
+            raise ValueError(
+                f"{row.subject}: the structure {given.strip()!r} is a path here; give a CIF or POSCAR itself."
+            )
         path = folder / given.strip()
         if not path.is_file():
             raise ValueError(f"{row.subject}: the structure {given.strip()!r} is no file in {folder.resolve()}.")
         given = path
-    structure = structure_of(given)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pymatgen's, of what it rounds or cannot read
+        structure = structure_of(given)
     if structure is None:
         raise ValueError(f"{row.subject}: its structure cannot be read as CIF, POSCAR or pymatgen's JSON.")
     return structure
