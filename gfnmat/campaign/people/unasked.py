@@ -155,9 +155,7 @@ def _structure(row: Row, folder: Path | None) -> Structure:
     is_path = isinstance(given, str) and "\n" not in given.strip() and not given.lstrip().startswith("{")
     if is_path and len(given) < LONGEST_PATH:
         if folder is None:
-            raise ValueError(
-                f"{row.subject}: the structure {given.strip()!r} is a path here; give a CIF or POSCAR itself."
-            )
+            raise ValueError(f"{row.subject}: the structure {given.strip()!r} is a path here; give the CIF itself.")
         path = folder / given.strip()
         if not path.is_file():
             raise ValueError(f"{row.subject}: the structure {given.strip()!r} is no file in {folder.resolve()}.")

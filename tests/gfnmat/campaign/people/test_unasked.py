@@ -20,10 +20,11 @@ from gfnmat.space.candidates import Candidates
 from gfnmat.space.design_space import DesignSpace
 
 PROPERTIES = ("density", "shine")
+COSTS = {"hint": 1, "lab": 5}
 PROBLEM = Problem.model_validate(
     {
         "objectives": [{"property": "density", "goal": "minimize"}],
-        "fidelities": [{"name": name, "oracle": "laboratory", "cost": cost} for name, cost in (("hint", 1), ("lab", 5))],
+        "fidelities": [{"name": name, "oracle": "laboratory", "cost": cost} for name, cost in COSTS.items()],
         "budget": {"cost": 100},
     }
 )  # fmt: skip
@@ -144,7 +145,7 @@ def test_a_table_s_formulas_are_its_space() -> None:
         ([{"formula": "MgO", "density": 3, "cost": float("inf")}], "cost is inf"),
         ([{"formula": "MgO", "density": 3, "cost": "much"}], "cost is 'much', which is not a number"),
         ([{"formula": "MgO", "density": 3, "replicate": 0.5}], "replicate is 0.5; number"),
-        ([{"formula": f, "shine": 3, "replicate": 0} for f in ("MgO", "OMg")], r"row 2 .*: replicate 0 at lab stands twice"),
+        ([{"formula": f, "shine": 3, "replicate": 0} for f in ("MgO", "OMg")], "replicate 0 at lab stands twice"),
         ([{"formula": "CaO", "density": 3}], r"row 1: CaO is not in the space: .*--skip-outside"),
     ],
 )  # fmt: skip
@@ -184,7 +185,7 @@ def test_crystals_are_imported_from_texts_files_and_objects(crystals: CrystalSpa
 
 
 def test_a_table_of_unknown_origin_names_no_files(crystals: CrystalSpace) -> None:
-    with pytest.raises(ValueError, match="row 1: the structure 'mgo.cif' is a path here; give a CIF or POSCAR itself"):
+    with pytest.raises(ValueError, match=r"row 1: the structure 'mgo\.cif' is a path here; give the CIF itself"):
         imported([{"structure": "mgo.cif", "density": 3.6}], crystals)
 
 
