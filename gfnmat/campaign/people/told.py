@@ -83,8 +83,20 @@ def _told(table: Table, row: Row, subject: str, properties: Sequence[str], unbou
                 (f"{subject} is {status} and has a value ({filled}); leave the value out, or make the status done.",),
             )
         return Told(Answer(status=status, error=said or f"told as {status}", provenance=provenance))
-    faults = []
-    values, errors = {}, {}
+    values, faults = _values(table, row, subject, measured, unbound)
+    errors, faults_of_errors = _errors(table, row, subject, measured, doubted)
+    faults += faults_of_errors
+    if not measured and not faults:
+        faults.append(f"{subject} is done and has no value; give one, or a status such as infeasible.")
+    if faults:
+        return Told(None, tuple(faults))
+    return Told(Answer(status="done", values=values, errors=errors, error=said, provenance=provenance))
+
+
+def _values(
+    table: Table, row: Row, subject: str, measured: Sequence[str], unbound: frozenset[str]
+) -> tuple[dict[str, float], list[str]]:
+    values, faults = {}, []
     for name in measured:
         try:
             values[name] = number_of(row.cells[name], table.units[name])
@@ -93,6 +105,13 @@ def _told(table: Table, row: Row, subject: str, properties: Sequence[str], unbou
             continue
         if name not in unbound and (fault_of_bounds := _out_of_bounds(name, values[name])):
             faults.append(f"{subject}: {fault_of_bounds}")
+    return values, faults
+
+
+def _errors(
+    table: Table, row: Row, subject: str, measured: Sequence[str], doubted: Sequence[str]
+) -> tuple[dict[str, float], list[str]]:
+    errors, faults = {}, []
     for name in doubted:
         try:
             errors[name] = number_of(row.cells[error_of(name)], table.units[name])
@@ -103,11 +122,7 @@ def _told(table: Table, row: Row, subject: str, properties: Sequence[str], unbou
             faults.append(f"{subject}: {error_of(name)} is {errors[name]:g}; a standard error is a number from 0.")
         elif name not in measured:
             faults.append(f"{subject} has {error_of(name)} and no {name}; give the value too.")
-    if not measured and not faults:
-        faults.append(f"{subject} is done and has no value; give one, or a status such as infeasible.")
-    if faults:
-        return Told(None, tuple(faults))
-    return Told(Answer(status="done", values=values, errors=errors, error=said, provenance=provenance))
+    return errors, faults
 
 
 def _out_of_bounds(name: str, value: float) -> str | None:

@@ -24,6 +24,7 @@ LEGEND = "legend"
 FURTHER_ROWS = 500  # below those suggested, in which replicates are checked as well
 WIDEST = {"key": 12, "why": 70}
 WIDE = 28
+NARROWEST = {"formula": 14, "status": 14, "error": 24, "note": 30}
 GREY, DARK_GREY, YELLOW, DARK_YELLOW = "FFEDEDED", "FFD0D0D0", "FFFFF9DB", "FFFFE699"
 LARGEST = 1e300
 
@@ -76,7 +77,10 @@ def _fill(page: Worksheet, sheet: pd.DataFrame, columns: Sequence[str], to_fill:
             elif isinstance(cell.value, float) and 1e-3 <= abs(cell.value) < 1e6:
                 cell.number_format = "0.000"
             widest = max(widest, len(str(cell.value or "")))
-        page.column_dimensions[get_column_letter(place)].width = min(widest + 2, WIDEST.get(column, WIDE))
+        page.column_dimensions[get_column_letter(place)].width = max(
+            NARROWEST.get(column, 0),
+            min(widest + 3, WIDEST.get(column, WIDE)),  # the button of the filter takes room
+        )
 
 
 def _check(page: Worksheet, columns: Sequence[str], n: int, properties: Sequence[str]) -> None:
