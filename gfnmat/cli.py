@@ -1,19 +1,22 @@
 """The command line.
 
-Exit codes: 0 done, 1 unexpected failure, 2 something the user gave is wrong, 130 interrupted.
+Exit codes: 0 done, 1 unexpected failure, 2 something the user gave is wrong, 130 interrupted, 128 and a signal's
+number stopped by it.
 """
 
 from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from signal import SIGINT
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gfnmat import prior_commands
+from gfnmat import people_commands, prior_commands
+from gfnmat.arguments import AsJson, CampaignFile, StoreUrl, open_campaign
 from gfnmat.report.export import Format
-from gfnmat.terminal import progress_display, show_table, user_input
+from gfnmat.terminal import echo_json, progress_display, show_frame, show_table, user_input
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
     from gfnmat.campaign import Campaign
 
 SUMMARY_ROWS = 10
-DEFAULT_ASK = 8
 
 app = typer.Typer(
     name="gfnmat",
@@ -30,10 +32,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(prior_commands.app)
-
-CampaignFile = Annotated[Path, typer.Argument(metavar="CAMPAIGN.yaml", help="The campaign file.", show_default=False)]
-StoreUrl = Annotated[str | None, typer.Option("--store", metavar="URL", help="Database, instead of the file's.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 def main() -> None:
@@ -85,18 +83,24 @@ def run(
     store: StoreUrl = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the summary.")] = False,
 ) -> None:
-    """Close the loop until the budget is spent; interruptible, resumes by itself."""
+    """Close the loop until the budget is spent; interruptible, resumes by itself.
+
+    Ctrl-C lets the evaluations that are running finish, and once more ends them. SIGTERM, and the signals that queues
+    send before the walltime ends (SIGUSR1, SIGUSR2, SIGXCPU), end the run at once. Nothing that was told is lost.
+    """
     with user_input():
-        campaign = _open(file, store)
+        campaign = open_campaign(file, store)
     for note in campaign.notes:
         typer.echo(note, err=True)
     url = campaign.store_url
     try:
         with user_input(), progress_display(quiet) as listener:
             reason = campaign.run(listener)
-    except KeyboardInterrupt:
-        typer.echo(f"Interrupted. Everything told so far is kept in {url}; the same command resumes.", err=True)
-        raise typer.Exit(130) from None
+    except KeyboardInterrupt as signal:
+        number = getattr(signal, "number", SIGINT)
+        how = "Interrupted" if number == SIGINT else "Stopped by a signal"
+        typer.echo(f"{how}. Everything told so far is kept in {url}; the same command resumes.", err=True)
+        raise typer.Exit(128 + number) from None
     with user_input():
         status, best = campaign.status(), campaign.pareto()
     rounds = f"{status.rounds_done} round{'' if status.rounds_done == 1 else 's'}"
@@ -105,51 +109,9 @@ def run(
     typer.echo(f"Everything is in {url}; `gfnmat report {file}` shows it.")
 
 
-@app.command()
-def ask(
-    file: CampaignFile,
-    n: Annotated[int | None, typer.Option("-n", help="How many. [8]", min=1)] = None,
-    fidelity: Annotated[str | None, typer.Option(help="The rung to suggest for; otherwise any.")] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="A CSV file to fill in and tell.")] = None,
-    again: Annotated[bool, typer.Option("--again", help="Nothing new: list what has no result yet.")] = False,
-    store: StoreUrl = None,
-    as_json: AsJson = False,
-) -> None:
-    """Suggest what to evaluate next; the cost is reserved until the results are told."""
-    with user_input():
-        if again and (n is not None or fidelity is not None):
-            raise ValueError("--again lists all that has no result yet; leave out -n and --fidelity.")
-        campaign = _open(file, store)
-        if output:
-            _check_writable(output)  # what cannot be written must not be issued
-        suggestions = campaign.outstanding() if again else campaign.ask(DEFAULT_ASK if n is None else n, fidelity)
-        if output and not suggestions.empty:
-            to_fill_in = dict.fromkeys((*campaign.problem.properties, "status"), "")
-            suggestions.assign(**to_fill_in).to_csv(output, index=False)
-    if as_json:
-        _echo_json(suggestions)
-    elif suggestions.empty and again:
-        typer.echo("Nothing is outstanding: every suggestion has its result.")
-    elif suggestions.empty:
-        typer.echo("No suggestion: the budget or the space gives no more.")
-    elif output:
-        typer.echo(f"{len(suggestions)} suggestions are in {output}; fill them in, then `gfnmat tell {file} {output}`.")
-    else:
-        _show(suggestions)
-
-
-@app.command()
-def tell(
-    file: CampaignFile,
-    results: Annotated[Path, typer.Argument(metavar="RESULTS.csv", help="One row a result: id and properties.")],
-    correct: Annotated[bool, typer.Option("--correct", help="Supersede results that were told wrongly.")] = False,
-    store: StoreUrl = None,
-) -> None:
-    """Keep results; telling the same again changes nothing."""
-    with user_input():
-        table = _read_results(results)
-        new = _open(file, store).tell(table, correct=correct)
-    typer.echo(f"{new} new of {len(table)} results.")
+app.command()(people_commands.ask)
+app.command()(people_commands.tell)
+app.command("import")(people_commands.import_results)
 
 
 @app.command()
@@ -158,7 +120,7 @@ def status(file: CampaignFile, store: StoreUrl = None, as_json: AsJson = False) 
     from dataclasses import asdict
 
     with user_input():
-        campaign = _open(file, store)
+        campaign = open_campaign(file, store)
         found = campaign.status()
     if as_json:
         import json
@@ -169,7 +131,8 @@ def status(file: CampaignFile, store: StoreUrl = None, as_json: AsJson = False) 
     best = ", ".join(f"{name} {value:.4g}" for name, value in (found.best or {}).items()) or "none yet"
     typer.echo(f"{found.name}: {'finished' if found.finished else 'open'}, {found.rounds_done} rounds{limit}")
     hint = f"; `gfnmat ask {file} --again` lists them" if found.outstanding else ""
-    typer.echo(f"cost {found.spent:.4g} of {found.budget:.4g}")
+    reserved = f", of which {found.reserved:.4g} is reserved for what is outstanding" if found.reserved else ""
+    typer.echo(f"cost {found.spent:.4g} of {found.budget:.4g}{reserved}")
     typer.echo(f"outstanding: {found.outstanding}{hint}")
     typer.echo(f"best: {best}")
     empty = "" if found.rounds_done or found.spent else " (nothing is kept there yet)"
@@ -181,6 +144,19 @@ def status(file: CampaignFile, store: StoreUrl = None, as_json: AsJson = False) 
 
 
 @app.command()
+def upgrade(
+    url: Annotated[str, typer.Argument(metavar="URL", help="A store, as sqlite:///campaign.db.", show_default=False)],
+) -> None:
+    """Bring a store that an earlier version wrote to the schema of this one."""
+    from gfnmat.campaign.store.opening import upgrade as bring
+
+    with user_input():
+        before, after = bring(url)
+    done = f"from schema {before} to {after}" if before != after else f"at schema {after} already"
+    typer.echo(f"The store is {done}.")
+
+
+@app.command()
 def pareto(
     file: CampaignFile,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A CSV file.")] = None,
@@ -189,13 +165,13 @@ def pareto(
 ) -> None:
     """Show the best that was measured: what no other result beats."""
     with user_input():
-        campaign = _open(file, store)
+        campaign = open_campaign(file, store)
         best = campaign.pareto()
         if output:
             output.parent.mkdir(parents=True, exist_ok=True)
             best.to_csv(output, index=False)
     if as_json:
-        _echo_json(best)
+        echo_json(best)
     elif output:
         typer.echo(f"The Pareto set is in {output}.")
     else:
@@ -213,7 +189,7 @@ def export(
     from gfnmat.report.export import export as write
 
     with user_input():
-        campaign = _open(file, store)
+        campaign = open_campaign(file, store)
         folder = output or campaign.config.output_folder
         written = write(campaign, formats or [Format.CSV], folder)
     typer.echo(f"{len(written)} files are in {folder}.")
@@ -231,8 +207,8 @@ def report(
         from gfnmat.report.page import write
         from gfnmat.report.report import collect
 
-        campaign = _open(file, store)
-        data = collect(campaign, [_open(other, None) for other in against or []])
+        campaign = open_campaign(file, store)
+        data = collect(campaign, [open_campaign(other, None) for other in against or []])
         path = output or campaign.config.output_folder / "report.html"
         write(data, path)
     typer.echo(f"The report is in {path}.")
@@ -275,47 +251,6 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _open(file: Path, store: str | None) -> Campaign:
-    from gfnmat.campaign_file import load
-
-    load(file)  # so that a mistake in it is told at once, before libraries that take seconds
-    from gfnmat.campaign import Campaign
-
-    return Campaign.open(file, store=store)
-
-
-def _check_writable(path: Path) -> None:
-    """Raises OSError if a file cannot be written; its content, if it has any, stays."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    is_new = not path.exists()
-    path.open("a").close()
-    if is_new:
-        path.unlink()
-
-
-def _read_results(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    try:
-        names = pd.read_csv(path, nrows=0).columns
-        # NaN is also a formula
-        missing = {name: ["", "nan", "NaN", "NA", "N/A", "null", "None"] for name in names if name != "formula"}
-        return pd.read_csv(path, keep_default_na=False, na_values=missing)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a table of comma-separated values: {str(error).strip()}") from None
-
-
-def _echo_json(frame: pd.DataFrame) -> None:
-    from gfnmat.report.export import as_json
-
-    typer.echo(as_json(frame), nl=False)
-
-
-def _show(frame: pd.DataFrame, title: str | None = None) -> None:
-    frame = frame.drop(columns="key", errors="ignore")  # too long for a screen
-    show_table([str(column) for column in frame.columns], frame.to_dict("records"), title)
-
-
 def _show_pareto(campaign: Campaign, best: pd.DataFrame, limit: int | None = None) -> None:
     from gfnmat.report.labels import label
 
@@ -327,7 +262,7 @@ def _show_pareto(campaign: Campaign, best: pd.DataFrame, limit: int | None = Non
     if len(shown) < len(best):
         title += f", {len(shown)} of {len(best)}"
     fixed = {"id", "formula", "space_group", "key", "round"}
-    _show(shown.rename(columns={name: label(name) for name in best.columns if name not in fixed}), title)
+    show_frame(shown.rename(columns={name: label(name) for name in best.columns if name not in fixed}), title)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import Console
 
     from gfnmat.campaign import Progress as Where
@@ -136,6 +137,19 @@ def show_table(columns: Sequence[str], rows: Sequence[Mapping[Any, Any]], title:
     if not console.is_terminal:
         console.width = PIPE_WIDTH
     console.print(table)
+
+
+def show_frame(frame: pd.DataFrame, title: str | None = None) -> None:
+    """Prints a data frame on standard output, without keys of crystals: these are too long for a screen."""
+    frame = frame.drop(columns="key", errors="ignore")
+    show_table([str(column) for column in frame.columns], frame.to_dict("records"), title)
+
+
+def echo_json(frame: pd.DataFrame) -> None:
+    """Prints a data frame as JSON, one object a row."""
+    from gfnmat.report.export import as_json
+
+    typer.echo(as_json(frame), nl=False)
 
 
 def _cell(value: object) -> str:

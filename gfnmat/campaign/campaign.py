@@ -17,11 +17,12 @@ from gfnmat.campaign.ladder import Ladder
 from gfnmat.campaign.loop import Loop, end_of
 from gfnmat.campaign.memory import Memory
 from gfnmat.campaign.parts import proposer_of, space_of
+from gfnmat.campaign.people.results import answers_from
+from gfnmat.campaign.people.unasked import unasked_from
 from gfnmat.campaign.planner import Plan, Planner
 from gfnmat.campaign.progress import Progress, Status
 from gfnmat.campaign.provenance import provenance
-from gfnmat.campaign.records import Limits, Replicate, Suggestion
-from gfnmat.campaign.results import answers_from
+from gfnmat.campaign.records import Imported, Limits, Replicate, Suggestion
 from gfnmat.campaign.shortage import FewerSuggestionsWarning, why_fewer
 from gfnmat.campaign.standing import best_of
 from gfnmat.campaign.store import Store, StoreError
@@ -165,11 +166,59 @@ class Campaign:
         Raises:
             ValueError: a row that cannot be kept; then nothing was written.
         """
-        issued = {suggestion.id: suggestion for suggestion in self._store.suggestions()}
-        told = answers_from(results, issued, self._ladder.all_properties)
+        issued = {suggestion.id: suggestion for suggestion in self._history().suggestions}
+        told = answers_from(
+            results,
+            issued,
+            self._ladder.all_properties,
+            campaign=self.config.name,
+            fidelities=self._fidelity_names,
+            elsewhere=self._store.campaigns_of,
+        )
         numbers = [place.of if isinstance(place, Replicate) else place for place in told]
-        completed = self._ladder.completed(told, [issued[number].choice.formula for number in numbers])
+        choices = [issued[number].choice for number in numbers]
+        answers = self._ladder.with_formula_properties(choices, list(told.values()))
+        completed = dict(zip(told, answers, strict=True))
         return self._store.tell(completed, correct=correct)
+
+    def import_results(
+        self,
+        results: pd.DataFrame | Sequence[Mapping[str, Any]],
+        fidelity: str | None = None,
+        source: str | None = None,
+        skip_outside: bool = False,
+        correct: bool = False,
+        folder: Path | None = None,
+    ) -> Imported:
+        """Keeps results that nobody asked for, as if they had been suggested; importing the same again changes nothing.
+
+        Args:
+            results: one row a result: `formula` (for crystals `structure`: CIF, POSCAR, pymatgen's JSON, or a file's
+                path), one column a property; optionally `fidelity`, `cost` (what it takes of the budget, 0 otherwise),
+                and what `tell` takes.
+            fidelity: the rung of rows that name none; None means the target.
+            source: where they are from, for the provenance of each.
+            skip_outside: leave out what the space does not admit, instead of refusing all.
+            correct: let results that contradict what was told supersede it.
+            folder: where paths of structures begin; None takes no paths.
+
+        Raises:
+            ValueError: a row that cannot be kept; then nothing was written.
+        """
+        found = unasked_from(
+            results,
+            self.space,
+            self.problem,
+            self._ladder.all_properties,
+            fidelity,
+            skip_outside,
+            source=source,
+            folder=folder,
+        )
+        choices = [choice for choice, _ in found.imported]
+        answers = self._ladder.with_formula_properties(choices, [answer for _, answer in found.imported])
+        new = self._store.add(list(zip(choices, answers, strict=True)), self._fidelity_names, correct=correct)
+        return Imported(new, tuple(found.left_out))
 
     def measurements(self) -> pd.DataFrame:
         """Everything that came back: id, formula, fidelity, replicate, status, cost, round, properties, seconds, error,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gfnmat.campaign.formula_properties import FormulaProperties
-from gfnmat.campaign.records import Answer, Replicate
+from gfnmat.campaign.records import Answer, Choice
 from gfnmat.campaign.rung_oracle import rung_oracle
 from gfnmat.config import ConfigError
 from gfnmat.problem import Problem
@@ -109,11 +109,9 @@ class Ladder:
         """What an oracle said of candidates, with what follows from their formulas."""
         return self._by_formula.complete(candidates, [_answer(evaluation) for evaluation in evaluations])
 
-    def completed(
-        self, told: Mapping[int | Replicate, Answer], formulas: Sequence[str]
-    ) -> dict[int | Replicate, Answer]:
-        """What a person told of these formulas, with what follows from them."""
-        return dict(zip(told, self._by_formula.complete(Candidates.of(formulas), list(told.values())), strict=True))
+    def with_formula_properties(self, choices: Sequence[Choice], told: Sequence[Answer]) -> list[Answer]:
+        """What a person told of these choices, with what follows from their formulas."""
+        return self._by_formula.complete(Candidates.of([choice.formula for choice in choices]), told)
 
 
 def _answer(evaluation: Evaluation) -> Answer:

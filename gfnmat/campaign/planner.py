@@ -20,6 +20,7 @@ from gfnmat.campaign.acquisition.information import rung_noise
 from gfnmat.campaign.acquisition.kinds import choose_kind
 from gfnmat.campaign.acquisition.selection import Policy, select
 from gfnmat.campaign.acquisition.situation import Offer, Situation
+from gfnmat.campaign.choices import described_choice
 from gfnmat.campaign.feasibility import Feasibility
 from gfnmat.campaign.features import features_of, identities
 from gfnmat.campaign.first_design import best_known, first_design
@@ -37,7 +38,6 @@ from gfnmat.proposers.proposer import Proposer
 from gfnmat.proposers.random import RandomProposer
 from gfnmat.space.candidates import Candidates
 from gfnmat.space.design_space import DesignSpace
-from gfnmat.space.structure.wyckoff import load_wyckoff_tables
 from surrogates import Surrogate
 
 N_REFERENCE = 1000
@@ -301,18 +301,7 @@ class Planner:
 
     def _choice(self, candidate: Candidates, rung: int, why: str) -> Choice:
         """The choice of one candidate at a rung, without predictions."""
-        crystals = candidate.crystals
-        return Choice(
-            key=candidate.keys[0],
-            formula=candidate.formulas[0],
-            rung=rung,
-            cost=self.config.fidelities[rung].cost,
-            means={},
-            sds={},
-            why=why,
-            space_group=None if crystals is None else load_wyckoff_tables().symbol[int(crystals.group) - 1],
-            structure=None if crystals is None else candidate.structures[0],
-        )
+        return described_choice(candidate, rung, self.config.fidelities[rung].cost, why)
 
     def _at_random(
         self, pool: Candidates, open_pairs: Tensor, n: int, budget: float, only_rung: int | None

@@ -122,6 +122,19 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of results that nobody had asked for.
+
+    Attributes:
+        new: how many were.
+        left_out: why others were not kept, a sentence each.
+    """
+
+    new: int
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What a campaign may spend, as it stands when something is issued.
 

@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+import openpyxl
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -51,7 +52,7 @@ def refused(result):
 
 
 def test_help_and_version_answer_without_heavy_libraries():
-    heavy = "('torch', 'pandas', 'pymatgen', 'plotly', 'sqlalchemy', 'numpy')"
+    heavy = "('torch', 'pandas', 'pymatgen', 'plotly', 'sqlalchemy', 'numpy', 'openpyxl')"
     code = f"import sys, gfnmat.cli; sys.exit(any(name in sys.modules for name in {heavy}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     assert gfnmat("--version").stdout.startswith("gfnmat")
@@ -192,9 +193,11 @@ def test_asked_suggestions_are_filled_in_and_told(campaign):
 def test_the_file_to_fill_in_has_an_empty_cell_for_everything_to_tell(campaign):
     gfnmat("ask", campaign, "-n", 3, "-o", "ask.csv")
     table = pd.read_csv("ask.csv")
-    assert table.columns[-3:].tolist() == ["why", "formation_energy", "status"]
-    assert table[["formation_energy", "status"]].isna().all(axis=None)
-    table["formation_energy"] = [-1.5, -0.5, float("nan")]
+    value = "formation_energy [eV/atom]"
+    to_fill_in = [value, "formation_energy_error [eV/atom]", "status", "error", "note"]
+    assert table.columns[:9].tolist() == ["id", "formula", "fidelity", "replicate", *to_fill_in]
+    assert table[to_fill_in].isna().all(axis=None)
+    table[value] = [-1.5, -0.5, float("nan")]
     table["status"] = ["done", "", "infeasible"]
     table.to_csv("ask.csv", index=False)
     assert gfnmat("tell", campaign, "ask.csv").stdout == "3 new of 3 results.\n"
@@ -202,10 +205,46 @@ def test_the_file_to_fill_in_has_an_empty_cell_for_everything_to_tell(campaign):
     assert status["counts"] == {"estimate": {"done": 2, "infeasible": 1}}
 
 
+def test_a_workbook_is_asked_for_filled_in_and_told(campaign):
+    assert gfnmat("ask", campaign, "-n", 2, "-o", "ask.xlsx").exit_code == 0
+    workbook = openpyxl.load_workbook("ask.xlsx")
+    page = workbook["suggestions"]
+    places = {cell.value: cell.column for cell in page[1]}
+    page.cell(row=2, column=places["formation_energy [eV/atom]"]).value = -1.5
+    page.cell(row=3, column=places["status"]).value = "infeasible"
+    workbook.save("ask.xlsx")
+    assert gfnmat("tell", campaign, "ask.xlsx").stdout == "2 new of 2 results.\n"
+    assert gfnmat("tell", campaign, "ask.xlsx").stdout == "0 new of 2 results.\n"
+    (best,) = json.loads(gfnmat("pareto", campaign, "--json").stdout)
+    assert best["formation_energy"] == -1.5
+
+
+def test_a_sheet_of_another_campaign_is_refused(campaign):
+    gfnmat("ask", campaign, "-n", 1, "-o", "ask.csv")
+    other = Path("other.yaml")
+    other.write_text(CAMPAIGN.replace("name: salts", "name: other"), encoding="utf-8")
+    gfnmat("ask", other, "-n", 1)
+    table = pd.read_csv("ask.csv").assign(formation_energy=-1.5)
+    table.to_csv("ask.csv", index=False)
+    assert "are of the campaign salts, and this is other" in refused(gfnmat("tell", other, "ask.csv"))
+
+
+def test_what_is_issued_and_could_not_be_written_is_not_lost(campaign, monkeypatch):
+    from gfnmat.campaign.people import sheet
+
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sheet, "write_whole", full)
+    assert "--again -o ask.csv` writes what is awaited" in refused(gfnmat("ask", campaign, "-n", 2, "-o", "ask.csv"))
+    assert json.loads(gfnmat("status", campaign, "--json").stdout)["outstanding"] == 2
+
+
 def test_nothing_is_issued_for_a_file_that_cannot_be_written(campaign):
     Path("folder.csv").mkdir()
     assert "folder.csv" in refused(gfnmat("ask", campaign, "-o", "folder.csv"))
     assert "salts.yaml" in refused(gfnmat("ask", campaign, "-o", "salts.yaml/ask.csv"))
+    assert "written as .csv or .xlsx" in refused(gfnmat("ask", campaign, "-o", "ask.ods"))
     assert json.loads(gfnmat("status", campaign, "--json").stdout)["outstanding"] == 0
 
 
@@ -261,6 +300,17 @@ def test_results_that_do_not_fit_are_bad_input_and_nothing_is_kept(campaign):
     Path("results.csv").write_text("id,formation_energy\n1,-1.0\n99,-1.0\n", encoding="utf-8")
     assert "99" in refused(gfnmat("tell", campaign, "results.csv"))
     assert json.loads(gfnmat("status", campaign, "--json").stdout)["counts"] == {"estimate": {}}
+
+
+def test_results_that_nobody_asked_for_are_imported(campaign):
+    Path("known.csv").write_text("formula,formation_energy [eV/atom]\nMgO,-3\nLiF,-3.1\nTiO2,-3\n", encoding="utf-8")
+    assert "row 4: TiO2 is not in the space" in refused(gfnmat("import", campaign, "known.csv"))
+    result = gfnmat("import", campaign, "known.csv", "--source", "handbook", "--skip-outside")
+    assert result.stdout == "2 new of 3 results; 1 left out.\n"
+    assert "left out: row 4: TiO2 is not in the space" in result.stderr
+    status = json.loads(gfnmat("status", campaign, "--json").stdout)
+    assert status["counts"] == {"estimate": {"done": 2}}
+    assert status["spent"] == 0
 
 
 def test_the_report_compares(campaign):

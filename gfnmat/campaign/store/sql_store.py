@@ -210,6 +210,15 @@ class SqlStore:
         kept = self._read(work) or {}
         return {number: Structure.from_dict(one) for number, one in kept.items() if one is not None}
 
+    def campaigns_of(self, numbers: Sequence[int]) -> dict[int, str]:
+        """Of numbers that were issued here, the name of the campaign that each is of."""
+        row = suggestions.c
+        query = select(row.id, campaigns.c.name).join(campaigns, row.campaign_id == campaigns.c.id)
+        if not require_readable(self._database):
+            return {}
+        named = query.where(row.id.in_(numbers))
+        return self._database.read(lambda connection: dict(connection.execute(named).tuples().all()))
+
     def rounds(self) -> list[RoundRecord]:
         """The rounds planned so far, in order."""
         return self._read_all(

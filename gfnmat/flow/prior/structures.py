@@ -39,13 +39,13 @@ def known_structures(source: str | Path, column: str | None = None) -> tuple[lis
         given = list(frame[column])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pymatgen's, of each file whose occupancies or digits it rounds
-        found = [structure for entry in given if (structure := _structure(entry)) is not None]
+        found = [structure for entry in given if (structure := structure_of(entry)) is not None]
     if not found:
         raise ValueError(f"{source} holds no structure that can be read, as CIF, POSCAR or pymatgen's JSON.")
     return found, len(given) - len(found)
 
 
-def _structure(entry: object) -> Structure | None:
+def structure_of(entry: object) -> Structure | None:
     """What a file, a text, a dictionary or an object stands for; None for what is no structure."""
     from pymatgen.core import Structure
 
