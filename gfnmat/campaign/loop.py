@@ -130,9 +130,7 @@ class Loop:
     def _ended(self, history: History) -> str | None:
         """Why nothing more is to be issued; None if something is."""
         require_deciding_properties(history, self._known)
-        return self._awaited_in_words(history) or end_of(
-            self._config, history.spent, self._store.count_rounds()
-        )
+        return self._awaited_in_words(history) or end_of(self._config, history.spent, self._store.count_rounds())
 
     def _wants_more(self, history: History, ours: list[Suggestion]) -> bool:
         """Whether to plan beside what is being evaluated: there are new answers, and workers that run out of work."""
@@ -220,4 +218,3 @@ def end_of(config: CampaignConfig, committed: float, rounds: int) -> str | None:
     if budget.cost - committed + 1e-9 < config.problem.target.cost:
         return f"what is left of the budget does not pay for another evaluation at {config.problem.target.name}"
     return None
-

@@ -19,8 +19,32 @@ PATIENCE = 60.0
 
 LONGEST_WAIT = 2.0
 NETWORK_FILE_SYSTEMS = frozenset(
-    "nfs nfs4 cifs smb3 smbfs afs ncpfs 9p lustre gpfs beegfs ceph glusterfs orangefs pvfs2 wekafs panfs "
-    "fuse.sshfs fuse.glusterfs fuse.ceph fuse.s3fs fuse.rclone fuse.davfs2 davfs".split()
+    [
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "afs",
+        "ncpfs",
+        "9p",
+        "lustre",
+        "gpfs",
+        "beegfs",
+        "ceph",
+        "glusterfs",
+        "orangefs",
+        "pvfs2",
+        "wekafs",
+        "panfs",
+        "fuse.sshfs",
+        "fuse.glusterfs",
+        "fuse.ceph",
+        "fuse.s3fs",
+        "fuse.rclone",
+        "fuse.davfs2",
+        "davfs",
+    ]
 )
 
 Result = TypeVar("Result")

@@ -121,9 +121,7 @@ class SqlStore:
         )
         return self._write(lambda connection, mine: issuing.issue(connection, mine, order, self._checkpoints))
 
-    def claim(
-        self, who: str, rung: int, most: int, lease: float, but_not: Collection[int] = ()
-    ) -> list[Suggestion]:
+    def claim(self, who: str, rung: int, most: int, lease: float, but_not: Collection[int] = ()) -> list[Suggestion]:
         """Leases suggestions of the loop to an owner; see `Store.claim`."""
         return self._write(
             lambda connection, mine: issuing.claim(connection, mine, who, rung, most, lease, but_not), exclusive=False
@@ -146,18 +144,14 @@ class SqlStore:
         token = uuid4().hex
         return self._write(lambda connection, mine: telling.tell(connection, mine, answers, correct, token))
 
-    def add(
-        self, found: Sequence[tuple[Choice, Answer]], fidelities: Sequence[str], correct: bool = False
-    ) -> int:
+    def add(self, found: Sequence[tuple[Choice, Answer]], fidelities: Sequence[str], correct: bool = False) -> int:
         """Keeps answers that nobody asked for, all or none; see `Store.add`."""
         token = uuid4().hex
         return self._write(lambda connection, mine: telling.add(connection, mine, found, fidelities, correct, token))
 
     def suggestions(self, after: int = 0) -> list[Suggestion]:
         """Everything that was issued, in order, with a number above `after`; the structures are left in the store."""
-        return self._read_all(
-            lambda mine: select_suggestions(mine).where(suggestions.c.id > after), suggestion
-        )
+        return self._read_all(lambda mine: select_suggestions(mine).where(suggestions.c.id > after), suggestion)
 
     def answers(self, after: int = 0) -> list[tuple[int, int, Answer]]:
         """Place in the order of telling (above `after`), number of the suggestion, answer; structures are left."""
@@ -267,7 +261,7 @@ class SqlStore:
 
         def work(connection: Connection, mine: int) -> list[tuple[int, int, Mapping[str, float]]]:
             done = (row.campaign_id == mine) & (row.state == "done") & (row.rung == rung)
-            return [tuple(line) for line in connection.execute(query.where(done))]  # type: ignore[misc]
+            return [tuple(line) for line in connection.execute(query.where(done))]
 
         return self._read(work) or []
 
@@ -345,7 +339,7 @@ def _of(table: Any, campaign: int | None) -> Any:
 def _latest_file(connection: Connection, campaign: int) -> Mapping[str, Any]:
     row = campaign_files.c
     query = select(row.content).where(row.campaign_id == campaign).order_by(row.version.desc()).limit(1)
-    return connection.execute(query).scalar_one()  # type: ignore[no-any-return]
+    return connection.execute(query).scalar_one()
 
 
 def _parts(numbers: Collection[int] | None) -> Iterator[Sequence[int] | None]:

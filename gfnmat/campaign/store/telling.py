@@ -33,16 +33,14 @@ def add(
     correct: bool,
     token: str,
 ) -> int:
-    """Keeps answers that nobody asked for, each issued with its answer unless it was issued before; how many were new."""
+    """Keeps answers that nobody asked for, each issued with its answer unless it was before; how many were new."""
     new = 0
     number = count_rounds(connection, campaign)
     for choice, answer in found:
         known = known_candidate(connection, campaign, choice.key)
         row = _live(connection, known.get(choice.key), choice.rung, choice.replicate)
         if row is None:
-            (issued,) = insert_suggestions(
-                connection, campaign, [choice], fidelities, "imported", number, token, known
-            )
+            (issued,) = insert_suggestions(connection, campaign, [choice], fidelities, "imported", number, token, known)
             row = _row(connection, issued.id)
         assert row is not None
         new += _tell_one(connection, campaign, row, answer, correct)
