@@ -75,6 +75,17 @@ def with_a_grandchild(path: str) -> None:
     time.sleep(60)
 
 
+def with_a_copy(path: str) -> None:
+    """Leave the session, in a copy of this process that holds all it has open; then die."""
+    if os.fork() == 0:
+        os.setsid()
+        Path(path).write_text(str(os.getpid()))
+        time.sleep(60)
+    while not Path(path).exists():
+        time.sleep(0.01)
+    die()
+
+
 def densities(materials: list[Any]) -> list[Any]:
     """An oracle that a formula decides: `He` kills, `Ne` hangs, `Ar` fails."""
     answers: list[Any] = []

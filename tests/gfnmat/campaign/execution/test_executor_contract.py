@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Executor, Future, as_completed
 from pathlib import Path
+from uuid import uuid4
 
 import cloudpickle
 import execution_work as work
@@ -34,6 +35,10 @@ class ExecutorContract:
         futures = {executor.submit(work.double, number): number for number in range(40)}
         for future in as_completed(futures, timeout=PATIENCE):
             assert future.result() == 2 * futures[future]
+
+    def test_equal_tasks_are_two(self, executor: Executor) -> None:
+        futures = [executor.submit(uuid4) for _ in range(10)]
+        assert len({future.result(PATIENCE) for future in futures}) == 10
 
     def test_an_exception_is_its_own_tasks(self, executor: Executor) -> None:
         failing, good = executor.submit(int, "no"), executor.submit(work.double, 1)

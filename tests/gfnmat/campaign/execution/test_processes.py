@@ -215,6 +215,14 @@ def test_nothing_outlives_a_worker_either(executor: ProcessExecutor, tmp_path: P
     _wait_until(lambda: not _is_running(grandchild))
 
 
+def test_a_death_is_noticed_though_a_copy_holds_the_connection(executor: ProcessExecutor, tmp_path: Path) -> None:
+    sign = tmp_path / "pid"
+    try:
+        assert isinstance(executor.submit(work.with_a_copy, str(sign)).exception(PATIENCE), WorkerDiedError)
+    finally:
+        os.kill(int(sign.read_text()), signal.SIGKILL)
+
+
 def test_an_answer_that_cannot_be_read_is_a_failure_of_its_own(executor: ProcessExecutor) -> None:
     def unreadable() -> object:
         class Odd:
