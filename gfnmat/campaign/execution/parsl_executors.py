@@ -10,6 +10,7 @@ from typing import Any
 from gfnmat.campaign.execution.parsl_providers import high_throughput_executor, require_parsl
 from gfnmat.campaign.execution.remote import RemoteExecutor
 from gfnmat.campaign.execution.sessions import Guard
+from gfnmat.config import ConfigError
 from gfnmat.execution_config import ParslConfig
 
 
@@ -37,14 +38,20 @@ class ParslExecutors:
         """Start the executor of a fidelity.
 
         Raises:
-            ConfigError: Parsl refuses what the campaign file says.
+            ConfigError: Parsl refuses what the campaign file says, or does not start.
         """
         label = self._label(name)
         started = high_throughput_executor(config, name, label)
-        if self._kernel is None:
-            self._kernel = _kernel(self._folder)
-            atexit.register(self.close)
-        self._kernel.add_executors([started])
+        try:
+            if self._kernel is None:
+                self._kernel = _kernel(self._folder)
+                atexit.register(self.close)
+            self._kernel.add_executors([started])
+        except Exception as reason:
+            raise ConfigError(
+                f"execution: executors: {name}: Parsl does not start: {type(reason).__name__}: {reason}; "
+                f"its log is in {self._folder}"
+            ) from reason
         self._interchanges.append(started.interchange_proc.pid)
         self._guard.watch(started.interchange_proc.pid)
         from parsl.concurrent import ParslPoolExecutor
