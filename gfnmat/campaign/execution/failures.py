@@ -31,6 +31,8 @@ def failure_of(exception: BaseException) -> str:
 def _in_a_line(exception: BaseException) -> str:
     try:
         message = " ".join(str(exception).split())
+        if len(message) > LONGEST and isinstance(reason := getattr(exception, "reason", None), str):
+            message = " ".join(reason.split())  # Parsl describes its executor first
     except Exception:  # its own description fails
         return ""
     return message if len(message) <= LONGEST else f"{message[:LONGEST]} ..."

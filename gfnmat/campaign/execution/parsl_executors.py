@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ class ParslExecutors:
         self._kernel: Any = None
         self._labels: set[str] = set()
         self._guard = Guard()
+        self._owner = os.getpid()
         self._interchanges: list[int] = []
 
     def executor(self, name: str, config: ParslConfig) -> RemoteExecutor:
@@ -45,7 +47,7 @@ class ParslExecutors:
         try:
             if self._kernel is None:
                 self._kernel = _kernel(self._folder)
-                atexit.register(self.close)
+                atexit.register(self._close_at_exit)
             self._kernel.add_executors([started])
         except Exception as reason:
             raise ConfigError(
@@ -62,11 +64,15 @@ class ParslExecutors:
         """End the kernel and all workers; tasks that are open never end, so `kill` their executors before."""
         kernel, self._kernel = self._kernel, None
         if kernel is not None:
-            atexit.unregister(self.close)
+            atexit.unregister(self._close_at_exit)
             for interchange in self._interchanges:
                 self._guard.forget(interchange)
             kernel.cleanup()
             self._guard.close()
+
+    def _close_at_exit(self) -> None:
+        if os.getpid() == self._owner:  # a copy of this process ends without
+            self.close()
 
     def _label(self, name: str) -> str:
         """A name that may be part of a file's name, and no other fidelity's."""

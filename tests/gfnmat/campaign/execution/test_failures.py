@@ -12,6 +12,10 @@ class DumbError(Exception):
         raise KeyError("nothing to say")
 
 
+class LongWindedError(Exception):
+    reason = "no node could be had"
+
+
 @pytest.mark.parametrize(
     ("exception", "sentence"),
     [
@@ -24,6 +28,7 @@ class DumbError(Exception):
         (CancelledError(), "the evaluation was cancelled"),
         (DumbError(), "DumbError"),
         (OSError("of\n   many\tlines"), "OSError: of many lines"),
+        (LongWindedError("x" * 1000), "LongWindedError: no node could be had"),
         (OSError("x" * 1000), "OSError: " + "x" * 400 + " ..."),
     ],
 )

@@ -205,6 +205,26 @@ def test_nothing_outlives_a_driver_that_is_ended(tmp_path: Path, number: int) ->
         driver.wait()
 
 
+FORKING = """
+import os, sys, time
+from gfnmat.campaign.execution.processes import ProcessExecutor
+executor = ProcessExecutor(1)
+future = executor.submit(time.sleep, 1.0)
+while not executor.pids:
+    time.sleep(0.01)
+if os.fork() == 0:
+    sys.exit()
+os.wait()
+print(future.exception())
+"""
+
+
+def test_a_copy_of_the_driver_ends_without_the_workers() -> None:
+    command = [sys.executable, "-c", FORKING]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
+    assert ran.stdout == "None\n"
+
+
 def test_nothing_outlives_a_worker_either(executor: ProcessExecutor, tmp_path: Path) -> None:
     sign = tmp_path / "pids"
     future = executor.submit_within(10, work.with_a_grandchild, str(sign))
