@@ -11,13 +11,15 @@ from uuid import uuid4
 import cloudpickle
 import execution_work as work
 import pytest
+from pymatgen.core import Composition
 
+from gfnmat.campaign.execution.executors import Executors
 from gfnmat.campaign.execution.failures import TaskError, failure_of
 from gfnmat.campaign.execution.imported import imported_executor
 from gfnmat.campaign.execution.inline import InlineExecutor
-from gfnmat.campaign.execution.parsl_executors import ParslExecutors
 from gfnmat.campaign.execution.processes import ProcessExecutor
-from gfnmat.execution_config import ParslConfig, PythonConfig
+from gfnmat.campaign_file import load
+from gfnmat.execution_config import PythonConfig
 
 PATIENCE = 60.0
 
@@ -119,17 +121,39 @@ class TestDask(ExecutorContract):
 @pytest.mark.slow
 class TestParsl(ExecutorContract):
     @pytest.fixture(scope="class")
-    def executor(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
-        folder = tmp_path_factory.mktemp("parsl")
-        before = set(Path().iterdir())
-        executors = ParslExecutors(folder)
+    def output(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        return tmp_path_factory.mktemp("output")
+
+    @pytest.fixture(scope="class")
+    def executors(self, output: Path) -> Iterator[Executors]:
+        config = load(
+            {
+                "space": {"elements": ["Li", "O"]},
+                "objectives": [{"property": "density", "goal": "minimize"}],
+                "fidelities": [{"name": "single point", "oracle": "python", "function": work.densities, "cost": 1}],
+                "budget": {"cost": 10},
+                "output": str(output),
+                "execution": {"executors": {"single point": {"kind": "parsl", "workers": 2, "seconds": 5}}},
+            }
+        )
         cloudpickle.register_pickle_by_value(work)  # the folder of the tests is not where Parsl's workers look
-        try:
-            yield executors.executor("single point", ParslConfig(kind="parsl", workers=2))
-        finally:
-            executors.close()
-            cloudpickle.unregister_pickle_by_value(work)
-            assert set(Path().iterdir()) == before
+        with Executors.of(config, lambda rung, materials: []) as executors:
+            yield executors
+        cloudpickle.unregister_pickle_by_value(work)
+
+    @pytest.fixture(scope="class")
+    def executor(self, executors: Executors) -> Executor:
+        return executors.executor(0)
+
+    def test_an_oracle_is_asked_under_its_limits(self, executors: Executors) -> None:
+        good, deadly = executors.submit(0, [Composition("NaCl")]), executors.submit(0, [Composition("He")])
+        assert good.result(PATIENCE)[0].values == {"density": 2.0}
+        assert failure_of(deadly.exception(PATIENCE) or KeyError()) == "the worker ended with exit code 7"
+
+    def test_nothing_is_written_but_in_the_output_folder(self, executor: Executor, output: Path) -> None:
+        assert executor.submit(work.double, 1).result(PATIENCE) == 2
+        assert [path.name for path in output.iterdir()] == ["parsl"]
+        assert not Path("runinfo").exists()
 
     def test_workers_that_are_killed_fail_their_own_tasks(self, executor: Executor) -> None:
         futures: list[Future[int]] = [executor.submit(work.pid_after, 0.02) for _ in range(40)]

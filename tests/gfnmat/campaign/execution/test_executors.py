@@ -117,18 +117,6 @@ def test_leaving_by_an_exception_ends_all_at_once() -> None:
     assert all(future.done() for future in futures)
 
 
-@pytest.mark.slow
-def test_a_cluster_by_parsl(tmp_path: Path) -> None:
-    said = {"kind": "parsl", "workers": 2, "seconds": 5}
-    config = campaign({"single point": said}, output=str(tmp_path))
-    with Executors.of(config, here) as executors:
-        assert executors.workers(1) == 2
-        good, deadly = executors.submit(1, [NACL]), executors.submit(1, [Composition("He")])
-        assert good.result(PATIENCE)[0].values == {"density": 2.0}
-        assert failure_of(deadly.exception(PATIENCE) or KeyError()) == "the worker ended with exit code 7"
-        assert [path.name for path in tmp_path.iterdir()] == ["parsl"]
-
-
 def test_parsl_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "parsl", None)
     with pytest.raises(ConfigError, match=r"pip install 'gfnmat\[parsl\]'"):
