@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import pickle
 import queue
 import threading
@@ -54,11 +55,12 @@ class ProcessExecutor(Executor):
         self._alive: set[WorkerProcess] = set()
         self._is_shut = self._is_killed = False
         self._guard = Guard()
+        self._owner = os.getpid()
         self._serving = workers
         self._threads = [threading.Thread(target=self._serve, name=f"worker {n}", daemon=True) for n in range(workers)]
         for thread in self._threads:
             thread.start()
-        atexit.register(self.kill)
+        atexit.register(self._kill_at_exit)
 
     @property
     def pids(self) -> list[int]:
@@ -108,6 +110,10 @@ class ProcessExecutor(Executor):
                 worker.kill()
         self.shutdown(cancel_futures=True)
 
+    def _kill_at_exit(self) -> None:
+        if os.getpid() == self._owner:  # a copy of this process ends without
+            self.kill()
+
     def _cancel_waiting(self) -> None:
         waiting = []
         while not self._jobs.empty():
@@ -133,7 +139,7 @@ class ProcessExecutor(Executor):
             is_last = self._serving == 0
         if is_last:
             self._guard.close()
-            atexit.unregister(self.kill)
+            atexit.unregister(self._kill_at_exit)
 
     def _do(self, job: _Job, worker: WorkerProcess | None) -> WorkerProcess | None:
         """Have a job done by the worker, or another if that has died; return the one that can do the next."""
