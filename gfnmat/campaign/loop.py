@@ -143,6 +143,7 @@ class Loop:
 
     def _plan_here(self, history: History) -> bool:
         """Plans and issues a round, while nothing else is done; whether there was anything to issue, by anyone."""
+        self._round = self._store.count_rounds()
         plan = self._timed_plan(history, lambda phase: self._report(phase, history))
         return self._issue(plan) or len(self._memory.history().suggestions) > len(history.suggestions)
 
@@ -164,10 +165,9 @@ class Loop:
         self._phase = phase
 
     def _timed_plan(self, history: History, say: Callable[[str], None]) -> Plan:
-        start = perf_counter()
-        self._round = self._store.count_rounds()
+        start, number = perf_counter(), self._store.count_rounds()
         n = self._pace.amount(self._picked) if self._is_asynchronous else self._config.acquisition.batch_size
-        plan = self._planner.plan(history, n=n, round_number=self._round, say=say)
+        plan = self._planner.plan(history, n=n, round_number=number, say=say)
         self._pace.planned(perf_counter() - start)
         return plan
 
@@ -176,9 +176,17 @@ class Loop:
         budget = self._config.budget
         limits = Limits(budget.cost, budget.rounds)
         issued = self._store.issue(
-            plan.choices, self._names, plan.record, self._proposer.state(), self._round, asked=False, limits=limits
+            plan.choices,
+            self._names,
+            plan.record,
+            self._proposer.state(),
+            plan.record.round,
+            asked=False,
+            limits=limits,
         )
-        self._picked = {suggestion.choice.rung for suggestion in issued} or self._picked
+        if issued:
+            self._round = issued[0].round
+            self._picked = {suggestion.choice.rung for suggestion in issued}
         return bool(issued)
 
     def _wait(self) -> None:
