@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 
 import execution_work as work
@@ -124,6 +125,23 @@ def test_killing_is_at_once() -> None:
     ] * 2
     assert all(future.cancelled() for future in futures[2:])
     assert not any(_is_running(pid) for pid in pids)
+
+
+def test_who_hears_of_a_cancellation_may_use_the_executor() -> None:
+    executor = ProcessExecutor(1)
+    futures = [executor.submit(work.pid_after, 0.3) for _ in range(3)]
+    heard: list[bool] = []
+
+    def hear(future: Future[int]) -> None:
+        with suppress(RuntimeError):
+            executor.submit(work.double, 1)
+        heard.append(future.cancelled())
+
+    for future in futures:
+        future.add_done_callback(hear)
+    executor.shutdown(cancel_futures=True)
+    assert heard.count(True) >= 2
+    assert len(heard) == 3
 
 
 def test_an_interrupt_of_the_terminal_does_not_reach_workers(executor: ProcessExecutor) -> None:
