@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from time import perf_counter, sleep
 
 from gfnmat.campaign.evaluation import require_deciding_properties
+from gfnmat.campaign.execution.background import start_beside
 from gfnmat.campaign.execution.dispatcher import Dispatcher
 from gfnmat.campaign.execution.executors import Executors
 from gfnmat.campaign.execution.heartbeat import Heartbeat
@@ -159,7 +159,7 @@ class Loop:
 
         self._planning = planning
         self._planned_from = len(history.measurements)
-        threading.Thread(target=work, daemon=True, name="gfnmat planning").start()
+        start_beside(work, "gfnmat planning")
 
     def _note_phase(self, phase: str) -> None:
         self._phase = phase
