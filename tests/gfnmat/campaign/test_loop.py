@@ -127,9 +127,13 @@ def test_workers_that_always_die_stop_the_loop_and_spend_nothing(
 ) -> None:
     content = {**slowly("hopeless", workers=1), "acquisition": {"batch_size": 12}}
     campaign = open_campaign(**content)
-    with pytest.raises(EvaluationError, match=r"real failed for every one of \d+ materials: .*ended with .* 3"):
+
+    def run_thrice() -> None:
         for _ in range(3):  # fewer than eight in a round are given up instead
             campaign.run()
+
+    with pytest.raises(EvaluationError, match=r"real failed for every one of \d+ materials: .*ended with .* 3"):
+        run_thrice()
     assert campaign.measurements().query("fidelity == 'real' and status == 'done'").empty
 
 
