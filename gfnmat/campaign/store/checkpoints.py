@@ -19,7 +19,6 @@ from gfnmat.campaign.store.database import Database
 from gfnmat.campaign.store.errors import StoreError
 from gfnmat.campaign.store.schema import checkpoints
 
-
 KEEPING = 0x67666E63  # any number that is always the same
 
 

@@ -157,9 +157,7 @@ def _payable(choices: Sequence[Choice], connection: Connection, campaign: int, l
     return payable
 
 
-def _keep_round(
-    connection: Connection, campaign: int, order: Issue, number: int, checkpoints: Checkpoints
-) -> None:
+def _keep_round(connection: Connection, campaign: int, order: Issue, number: int, checkpoints: Checkpoints) -> None:
     assert order.record is not None
     mine = rounds.c.campaign_id == campaign
     digest = None if order.proposer_state is None else checkpoints.keep(connection, order.proposer_state)
