@@ -50,9 +50,9 @@ class FolderCheckpoints:
         """Writes a file beside and renames it, so that under a hash there is all of it or nothing."""
         digest = sha256(content).hexdigest()
         path, unfinished = self.folder / digest, self.folder / f"{digest}.part"
-        if path.exists():
-            return digest
         try:
+            if path.exists() and sha256(path.read_bytes()).hexdigest() == digest:
+                return digest
             self.folder.mkdir(parents=True, exist_ok=True)
             with unfinished.open("wb") as file:
                 file.write(content)
