@@ -67,7 +67,7 @@ class Database:
                     raise UnreachableError(in_words(error, self.url)) from None
             except OSError as error:
                 raise StoreError(in_words(error, self.url)) from None
-            except (NoResultFound, JSONDecodeError, UnicodeDecodeError) as error:
+            except (NoResultFound, KeyError, JSONDecodeError, UnicodeDecodeError) as error:
                 raise StoreError(
                     f"{self.url} is damaged: what it holds contradicts itself ({error}); restore it from a copy."
                 ) from None

@@ -73,8 +73,9 @@ def _is_there(database: Database) -> bool:
         if database.file.is_dir():
             raise StoreError(f"{database.url} is a folder; give the path of a file.")
         with database.file.open("rb") as file:
-            header = file.read(18)
+            header = file.read(100)
         size = database.file.stat().st_size
+        has_log = database.file.with_name(f"{database.file.name}-wal").exists()
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
@@ -83,10 +84,20 @@ def _is_there(database: Database) -> bool:
         ) from None
     if header and not header.startswith(MAGIC):
         raise StoreError(f"{database.url} is not a store: the file is no SQLite database; give another path.")
-    page = int.from_bytes(header[16:], "big")
-    if 0 < size < max(512, 65536 if page == 1 else page):
+    if 0 < size < _least_size(header, has_log):
         raise StoreError(f"{database.url} is damaged: its file ends too early; restore it from a copy.")
     return True
+
+
+def _least_size(header: bytes, has_log: bool) -> int:
+    """Bytes that SQLite's file of this header has at least: all its pages, unless some are in the log beside it.
+
+    See https://www.sqlite.org/fileformat.html, section 1.3.
+    """
+    page = int.from_bytes(header[16:18], "big")
+    page = max(512, 65536 if page == 1 else page)
+    is_counted = len(header) == 100 and header[24:28] == header[92:96] and not has_log
+    return page * int.from_bytes(header[28:32], "big") if is_counted else page
 
 
 def create_tables(database: Database) -> None:
