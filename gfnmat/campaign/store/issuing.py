@@ -164,9 +164,10 @@ def _keep_round(connection: Connection, campaign: int, order: Issue, number: int
     old = connection.execute(
         select(rounds.c.checkpoint).where(mine, rounds.c.number <= number - KEPT_CHECKPOINTS)
     ).scalars()
-    recent = connection.execute(select(rounds.c.checkpoint).where(rounds.c.number > number - KEPT_CHECKPOINTS))
-    still_used = {digest, *recent.scalars()}
-    superseded = {kept for kept in old if kept is not None} - still_used
+    forgotten = {kept for kept in old if kept is not None} - {digest}
+    is_old = mine & (rounds.c.number <= number - KEPT_CHECKPOINTS)
+    used = select(rounds.c.checkpoint).where(rounds.c.checkpoint.in_(forgotten), ~is_old)  # by other campaigns, too
+    superseded = forgotten - set(connection.execute(used).scalars()) if forgotten else set()
     connection.execute(
         insert(rounds).values(
             campaign_id=campaign,
