@@ -11,6 +11,8 @@ from gfnmat.campaign.store.schema import ledger
 FREE = ("withdrawn", "retryable")
 """Statuses of what costs nothing: it was not done, or no machine could."""
 
+_ENTER = insert(ledger)
+
 
 @dataclass(frozen=True)
 class Balance:
@@ -52,8 +54,5 @@ def settled(before: str, after: str, cost: float) -> tuple[float, float]:
 def enter(connection: Connection, campaign: int, suggestion: int, entry: str, reserved: float, spent: float) -> None:
     """Writes one line, unless it changes nothing."""
     if reserved or spent:
-        connection.execute(
-            insert(ledger).values(
-                campaign_id=campaign, suggestion_id=suggestion, entry=entry, reserved=reserved, spent=spent
-            )
-        )
+        line = {"campaign_id": campaign, "suggestion_id": suggestion, "entry": entry}
+        connection.execute(_ENTER, {**line, "reserved": reserved, "spent": spent})

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, func, insert, select
 from gfnmat.campaign.records import UNLIMITED, Answer, Choice, Limits, Measurement, Replicate, RoundRecord, Suggestion
 from gfnmat.campaign.store import issuing, telling
 from gfnmat.campaign.store.checkpoints import checkpoints_of
+from gfnmat.campaign.store.columns import Told, read_told
 from gfnmat.campaign.store.database import Database
 from gfnmat.campaign.store.ledger import Balance, balance_of
 from gfnmat.campaign.store.opening import create_tables, require_readable
@@ -250,20 +251,10 @@ class SqlStore:
         found = self._read(lambda connection, mine: connection.execute(query.where(_of(suggestions, mine))).all())
         return {(rung, state): n for rung, state, n in found or ()}
 
-    def values(self, rung: int) -> list[tuple[int, int, Mapping[str, float]]]:
-        """Suggestion, candidate and values of everything that is done at a rung, in the order of telling."""
-        row, told = suggestions.c, measurements.c
-        query = (
-            select(told.suggestion_id, row.candidate_id, told["values"])
-            .join(suggestions, told.suggestion_id == row.id)
-            .order_by(told.id)
-        )
-
-        def work(connection: Connection, mine: int) -> list[tuple[int, int, Mapping[str, float]]]:
-            done = (row.campaign_id == mine) & (row.state == "done") & (row.rung == rung)
-            return [tuple(line) for line in connection.execute(query.where(done))]
-
-        return self._read(work) or []
+    def values(self, rung: int, properties: Sequence[str]) -> Told:
+        """Everything that is done at a rung, each suggestion once."""
+        found = self._read(lambda connection, mine: read_told(connection, mine, rung, properties))
+        return found or Told.nothing(properties)
 
     def _read(self, work: Callable[[Connection, int], Result]) -> Result | None:
         """What work reads of this campaign; None while there is none."""
@@ -290,7 +281,7 @@ class SqlStore:
         assert number is not None
 
         def run(connection: Connection) -> Result:
-            if exclusive:
+            if exclusive and connection.dialect.name != "sqlite":  # which has one writer at a time as it is
                 connection.execute(select(campaigns.c.id).where(campaigns.c.id == number).with_for_update())
             return work(connection, number)
 
