@@ -66,7 +66,7 @@ def in_words(error: Exception, url: str) -> str:
 _PASSING = (
     *("starting up", "shutting down", "recovery mode", "Connection refused", "too many clients", "remaining"),
     *("closed the connection", "Connection reset", "could not receive data", "could not send data", "SSL SYSCALL"),
-    *("timeout expired", "No route to host", "Network is unreachable", "Broken pipe"),
+    *("accepting connections", "timeout expired", "No route to host", "Network is unreachable", "Broken pipe"),
 )
 """Parts of messages of a server, or of its machine, that is on its way down or up again."""
 

@@ -192,6 +192,8 @@ def claim(
     holders = connection.execute(select(row.lease_owner).where(is_open, row.lease_owner.is_not(None)).distinct())
     gone = [holder for holder in holders.scalars() if holder == who or owner.is_gone(holder)]
     at = clock.now(connection)
+    # a lease from before the clock was set back would hold for as long as that; who is alive renews it in time
+    connection.execute(update(suggestions).where(is_open, row.lease_until > at + lease).values(lease_until=at + lease))
     free: ColumnElement[bool] = or_(row.lease_owner.is_(None), row.lease_until < at, row.lease_owner.in_(gone))
     order = select(row.id, row.attempts).where(is_open, free).order_by(row.attempts > 0, row.id)
     if but_not:
