@@ -3,7 +3,7 @@
     python experiments/benchmarks/execution.py [--parts idle kills] [--tasks 200] [--seconds 0.5] [--simulated 1000]
         [--share 0.05] [--batch 16] [--trajectories 500] [--seed 0] [--quick]
 
-1. idle: a composition space of 25 elements, a guess and a real fidelity (a function that sleeps), the usual surrogate
+1. idle: a composition space of 25 elements, one fidelity (a function that sleeps), the default surrogate
    (multi-fidelity Gaussian processes) and acquisition, a GFlowNet trained on 500 trajectories a round and batches of 16,
    as for answers that come within half a second, on two workers (`kind: processes`); then on one worker, where rounds
    are planned one after another, half as many. Idle is the share of the time from the
@@ -39,7 +39,7 @@ WORKERS = 2
 IDLE = 0.10
 ATTEMPTS = 6
 
-ORACLE = """
+ORACLE = '''
 import os, signal, time
 from pathlib import Path
 from random import Random
@@ -69,7 +69,7 @@ def asked(composition, least, most, share):
 
 def measure(compositions):
     return [asked(c, {least}, {most}, {share}) for c in compositions]
-"""
+'''
 
 
 class Run:
@@ -96,9 +96,7 @@ class Run:
         self.store = SqlStore(url)
         self.store.open(content["name"], campaign.config.kept, {})
         ends = (folder / "ends").read_text().splitlines()
-        self.began, self.ended, self.slept = (
-            list(x) for x in zip(*(map(float, end.split()) for end in ends), strict=True)
-        )
+        self.began, self.ended, self.slept = (list(x) for x in zip(*(map(float, end.split()) for end in ends), strict=True))
 
     @property
     def attempts(self) -> dict[str, int]:
@@ -119,11 +117,11 @@ def idle(folder: Path, tasks: int, seconds: float, batch: int, trajectories: int
             "seed": seed,
             "space": SPACE,
             "objectives": [{"property": "formation_energy", "goal": "minimize"}],
-            "fidelities": [{"name": "guess", "oracle": "pauling", "cost": 0.01}, {"name": "real", "cost": 1}],
+            "fidelities": [{"name": "real", "cost": 1}],
             "proposer": {"kind": "gflownet", "trajectories": trajectories},
             "acquisition": {"batch_size": batch},
             "execution": {"executors": {"real": {"kind": "processes", "workers": workers}}},
-            "budget": {"cost": n + 1},
+            "budget": {"cost": n},
         }
         run = Run(folder / content["name"], content, least=seconds, most=seconds, share=0.0, seed=seed)
         aim = f" (aim: < {IDLE:.0%})" if workers > 1 else ", planned one round after another"
