@@ -348,6 +348,6 @@ def _check_same_campaign(url: str, config: CampaignConfig, kept: Mapping[str, An
         raise StoreError(f"{url} holds a campaign file that this gfnmat does not read; give another store.") from None
     if differing := [key for key, value in config.identity.items() if identity[key] != value]:
         raise StoreError(
-            f"{url} has a campaign {config.name!r} already, from which this one differs in {', '.join(differing)}; give "
-            "it another name or another store, or the campaign file that it was started with."
+            f"{url} has a campaign {config.name!r} already, from which this one differs in {', '.join(differing)}; "
+            "give it another name or another store, or the campaign file that it was started with."
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from time import perf_counter, sleep
 
 from gfnmat.campaign.evaluation import require_deciding_properties
+from gfnmat.campaign.execution.background import start_beside
 from gfnmat.campaign.execution.dispatcher import Dispatcher
 from gfnmat.campaign.execution.executors import Executors
 from gfnmat.campaign.execution.heartbeat import Heartbeat
@@ -130,9 +130,7 @@ class Loop:
     def _ended(self, history: History) -> str | None:
         """Why nothing more is to be issued; None if something is."""
         require_deciding_properties(history, self._known)
-        return self._awaited_in_words(history) or end_of(
-            self._config, history.spent, self._store.count_rounds()
-        )
+        return self._awaited_in_words(history) or end_of(self._config, history.spent, self._store.count_rounds())
 
     def _wants_more(self, history: History, ours: list[Suggestion]) -> bool:
         """Whether to plan beside what is being evaluated: there are new answers, and workers that run out of work."""
@@ -145,6 +143,7 @@ class Loop:
 
     def _plan_here(self, history: History) -> bool:
         """Plans and issues a round, while nothing else is done; whether there was anything to issue, by anyone."""
+        self._round = self._store.count_rounds()
         plan = self._timed_plan(history, lambda phase: self._report(phase, history))
         return self._issue(plan) or len(self._memory.history().suggestions) > len(history.suggestions)
 
@@ -160,16 +159,15 @@ class Loop:
 
         self._planning = planning
         self._planned_from = len(history.measurements)
-        threading.Thread(target=work, daemon=True, name="gfnmat planning").start()
+        start_beside(work, "gfnmat planning")
 
     def _note_phase(self, phase: str) -> None:
         self._phase = phase
 
     def _timed_plan(self, history: History, say: Callable[[str], None]) -> Plan:
-        start = perf_counter()
-        self._round = self._store.count_rounds()
+        start, number = perf_counter(), self._store.count_rounds()
         n = self._pace.amount(self._picked) if self._is_asynchronous else self._config.acquisition.batch_size
-        plan = self._planner.plan(history, n=n, round_number=self._round, say=say)
+        plan = self._planner.plan(history, n=n, round_number=number, say=say)
         self._pace.planned(perf_counter() - start)
         return plan
 
@@ -178,9 +176,17 @@ class Loop:
         budget = self._config.budget
         limits = Limits(budget.cost, budget.rounds)
         issued = self._store.issue(
-            plan.choices, self._names, plan.record, self._proposer.state(), self._round, asked=False, limits=limits
+            plan.choices,
+            self._names,
+            plan.record,
+            self._proposer.state(),
+            plan.record.round,
+            asked=False,
+            limits=limits,
         )
-        self._picked = {suggestion.choice.rung for suggestion in issued} or self._picked
+        if issued:
+            self._round = issued[0].round
+            self._picked = {suggestion.choice.rung for suggestion in issued}
         return bool(issued)
 
     def _wait(self) -> None:
@@ -220,4 +226,3 @@ def end_of(config: CampaignConfig, committed: float, rounds: int) -> str | None:
     if budget.cost - committed + 1e-9 < config.problem.target.cost:
         return f"what is left of the budget does not pay for another evaluation at {config.problem.target.name}"
     return None
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from gfnmat.campaign.execution.executors import Executors
 from gfnmat.campaign.execution.failures import failure_of
 from gfnmat.campaign.ladder import Ladder
 from gfnmat.campaign.memory import Memory
-from gfnmat.campaign.records import Answer, Suggestion
+from gfnmat.campaign.records import Answer, Replicate, Suggestion
 from gfnmat.campaign.store import AlreadyToldError, Store
 from gfnmat.execution_config import ExecutionConfig
 from gfnmat.space.candidates import Candidates
@@ -174,10 +174,11 @@ class Dispatcher:
             answer = Answer("retryable", error=failure_of(error), seconds=seconds / len(task.batch))
             return [answer] * len(task.batch)
 
-    def _keep(self, answers: dict[int, Answer]) -> None:
+    def _keep(self, answers: Mapping[int, Answer]) -> None:
         """Tells the store; what a person, or another process, has told meanwhile stands."""
+        told: dict[int | Replicate, Answer] = dict(answers.items())
         try:
-            self._store.tell(answers)
+            self._store.tell(told)
         except AlreadyToldError:
             for number, answer in answers.items():
                 with suppress(AlreadyToldError):

@@ -1,7 +1,7 @@
 """Checkpoints by the SHA-256 of their content, beside the database.
 
-They are kept and forgotten inside the transaction of the round that names them, while no other process can write: so
-none is forgotten that another one is about to name.
+They are kept and forgotten inside the transaction of the round that names them, while no other process can do either,
+for this campaign or for another one: so none is forgotten that another one is about to name.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from gfnmat.campaign.store.database import Database
 from gfnmat.campaign.store.errors import StoreError
 from gfnmat.campaign.store.schema import checkpoints
+
+KEEPING = 0x67666E63  # any number that is always the same
 
 
 class Checkpoints(Protocol):
@@ -48,9 +50,9 @@ class FolderCheckpoints:
         """Writes a file beside and renames it, so that under a hash there is all of it or nothing."""
         digest = sha256(content).hexdigest()
         path, unfinished = self.folder / digest, self.folder / f"{digest}.part"
-        if path.exists():
-            return digest
         try:
+            if path.exists() and sha256(path.read_bytes()).hexdigest() == digest:
+                return digest
             self.folder.mkdir(parents=True, exist_ok=True)
             with unfinished.open("wb") as file:
                 file.write(content)
@@ -89,7 +91,9 @@ class TableCheckpoints:
     """A table of the database."""
 
     def keep(self, connection: Connection, content: bytes) -> str:
-        """Keeps it with the transaction; returns its hash."""
+        """Keeps it with the transaction, one after another; returns its hash."""
+        if connection.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(KEEPING)))
         digest = sha256(content).hexdigest()
         if connection.execute(select(checkpoints.c.hash).where(checkpoints.c.hash == digest)).first() is None:
             connection.execute(insert(checkpoints).values(hash=digest, content=content))

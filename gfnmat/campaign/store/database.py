@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from json import JSONDecodeError
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, TypeVar
@@ -10,7 +12,7 @@ from typing import Any, TypeVar
 import psutil
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoResultFound, NoSuchModuleError
 
 from gfnmat.campaign.store.errors import StoreError, UnreachableError, in_words, is_passing
 from gfnmat.campaign.store.json_text import parsed
@@ -20,8 +22,32 @@ PATIENCE = 60.0
 
 LONGEST_WAIT = 2.0
 NETWORK_FILE_SYSTEMS = frozenset(
-    "nfs nfs4 cifs smb3 smbfs afs ncpfs 9p lustre gpfs beegfs ceph glusterfs orangefs pvfs2 wekafs panfs "
-    "fuse.sshfs fuse.glusterfs fuse.ceph fuse.s3fs fuse.rclone fuse.davfs2 davfs".split()
+    [
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "afs",
+        "ncpfs",
+        "9p",
+        "lustre",
+        "gpfs",
+        "beegfs",
+        "ceph",
+        "glusterfs",
+        "orangefs",
+        "pvfs2",
+        "wekafs",
+        "panfs",
+        "fuse.sshfs",
+        "fuse.glusterfs",
+        "fuse.ceph",
+        "fuse.s3fs",
+        "fuse.rclone",
+        "fuse.davfs2",
+        "davfs",
+    ]
 )
 
 Result = TypeVar("Result")
@@ -39,7 +65,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
-        self.url = self.engine.url.render_as_string(hide_password=True)
+        self.url = _shown(self.engine.url)
         self.file = _sqlite_file(self.engine.url)
         self._answered = False
 
@@ -66,6 +92,10 @@ class Database:
                     raise UnreachableError(in_words(error, self.url)) from None
             except OSError as error:
                 raise StoreError(in_words(error, self.url)) from None
+            except (NoResultFound, KeyError, JSONDecodeError, UnicodeDecodeError) as error:
+                raise StoreError(
+                    f"{self.url} is damaged: what it holds contradicts itself ({error}); restore it from a copy."
+                ) from None
             sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
 
@@ -89,28 +119,38 @@ def file_system(path: Path) -> str:
 
 
 def _engine(given: str) -> Engine:
-    shown = given
+    shown = re.sub(r"(//[^:/@]*):.*@", r"\1:***@", given)
     try:
         url = make_url(given)
-        shown = url.render_as_string(hide_password=True)
+        shown = _shown(url)
+        if (kind := url.get_dialect().name) not in ("sqlite", "postgresql"):
+            raise StoreError(f"store is {shown!r}; a store is kept in SQLite or PostgreSQL, not in {kind}.")
         if url.drivername == "postgresql":
             url = url.set(drivername="postgresql+psycopg")
         if url.get_backend_name() == "sqlite":
             engine = create_engine(url, connect_args={"timeout": PATIENCE}, json_deserializer=parsed)
         else:
             engine = create_engine(url, pool_pre_ping=True, connect_args=_timeouts(url), json_deserializer=parsed)
-    except ModuleNotFoundError as error:
-        if error.name in ("psycopg", "psycopg2"):
+    except StoreError:
+        raise
+    except ImportError as error:
+        if url.drivername.startswith("postgresql+psycopg"):
             raise StoreError(f"store is {shown!r}, which needs: pip install 'gfnmat[postgresql]'.") from None
-        raise _no_url(shown, error) from None
+        raise StoreError(
+            f"store is {shown!r}, whose driver is not installed ({error}); name none, as in "
+            "postgresql://USER:PASSWORD@HOST/DATABASE or sqlite:///campaign.db."
+        ) from None
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise _no_url(shown, error) from None
-    if engine.dialect.name not in ("sqlite", "postgresql"):
-        raise StoreError(f"store is {shown!r}; a store is kept in SQLite or PostgreSQL, not in {engine.dialect.name}.")
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _durable)
         event.listen(engine, "begin", _begin)
     return engine
+
+
+def _shown(url: URL) -> str:
+    """A URL without any password, which may also stand among its options."""
+    return url.difference_update_query(["password", "sslpassword"]).render_as_string(hide_password=True)
 
 
 def _no_url(shown: str, error: Exception) -> StoreError:
@@ -125,7 +165,6 @@ def _durable(connection: Any, _: Any) -> None:
     """What a commit promises survives a crash of the program and of the machine; transactions begin in `_begin`."""
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
@@ -134,6 +173,9 @@ def _durable(connection: Any, _: Any) -> None:
 def _begin(connection: Connection) -> None:
     """Takes SQLite's write lock at once: to read first and write later would let two processes issue the same."""
     writes = connection.get_execution_options().get("gfnmat_writes", True)
+    if writes and not connection.info.get("gfnmat_wal"):  # not in a file that is only read: it may be another program's
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        connection.info["gfnmat_wal"] = True
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 

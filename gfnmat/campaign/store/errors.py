@@ -63,8 +63,12 @@ def in_words(error: Exception, url: str) -> str:
     return f"{url} cannot be used: {first}."
 
 
-_PASSING = ("starting up", "shutting down", "recovery mode", "Connection refused", "too many clients", "remaining")
-"""Parts of messages of a server that is on its way down or up again."""
+_PASSING = (
+    *("starting up", "shutting down", "recovery mode", "Connection refused", "too many clients", "remaining"),
+    *("closed the connection", "Connection reset", "could not receive data", "could not send data", "SSL SYSCALL"),
+    *("accepting connections", "timeout expired", "No route to host", "Network is unreachable", "Broken pipe"),
+)
+"""Parts of messages of a server, or of its machine, that is on its way down or up again."""
 
 
 def is_passing(error: DBAPIError) -> bool:

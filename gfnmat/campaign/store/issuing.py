@@ -158,18 +158,17 @@ def _payable(choices: Sequence[Choice], connection: Connection, campaign: int, l
     return payable
 
 
-def _keep_round(
-    connection: Connection, campaign: int, order: Issue, number: int, checkpoints: Checkpoints
-) -> None:
+def _keep_round(connection: Connection, campaign: int, order: Issue, number: int, checkpoints: Checkpoints) -> None:
     assert order.record is not None
     mine = rounds.c.campaign_id == campaign
     digest = None if order.proposer_state is None else checkpoints.keep(connection, order.proposer_state)
     old = connection.execute(
         select(rounds.c.checkpoint).where(mine, rounds.c.number <= number - KEPT_CHECKPOINTS)
     ).scalars()
-    recent = connection.execute(select(rounds.c.checkpoint).where(rounds.c.number > number - KEPT_CHECKPOINTS))
-    still_used = {digest, *recent.scalars()}
-    superseded = {kept for kept in old if kept is not None} - still_used
+    forgotten = {kept for kept in old if kept is not None} - {digest}
+    is_old = mine & (rounds.c.number <= number - KEPT_CHECKPOINTS)
+    used = select(rounds.c.checkpoint).where(rounds.c.checkpoint.in_(forgotten), ~is_old)  # by other campaigns, too
+    superseded = forgotten - set(connection.execute(used).scalars()) if forgotten else set()
     connection.execute(
         insert(rounds).values(
             campaign_id=campaign,
@@ -194,6 +193,8 @@ def claim(
     holders = connection.execute(select(row.lease_owner).where(is_open, row.lease_owner.is_not(None)).distinct())
     gone = [holder for holder in holders.scalars() if holder == who or owner.is_gone(holder)]
     at = clock.now(connection)
+    # a lease from before the clock was set back would hold for as long as that; who is alive renews it in time
+    connection.execute(update(suggestions).where(is_open, row.lease_until > at + lease).values(lease_until=at + lease))
     free: ColumnElement[bool] = or_(row.lease_owner.is_(None), row.lease_until < at, row.lease_owner.in_(gone))
     order = select(row.id, row.attempts).where(is_open, free).order_by(row.attempts > 0, row.id)
     if but_not:

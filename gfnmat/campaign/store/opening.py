@@ -20,6 +20,7 @@ OLDEST = 2
 """The first schema that can be upgraded."""
 
 VERSION_TABLE = "alembic_version"
+MAGIC = b"SQLite format 3\0"
 CREATING = 0x67666E6C  # any number that is always the same
 
 
@@ -41,7 +42,7 @@ def revision_of(connection: Connection) -> str | None:
 
 def require_readable(database: Database) -> bool:
     """Whether there is a store; raises StoreError where there is one that this version cannot read."""
-    if database.file is not None and not database.file.exists():
+    if not _is_there(database):
         return False
     found = database.read(revision_of)
     if found is None:
@@ -62,6 +63,41 @@ def require_readable(database: Database) -> bool:
         f"{database.url} has schema {found}, and this gfnmat reads {REVISION}; make a copy of it, then upgrade it: "
         f"gfnmat upgrade {database.url}"
     )
+
+
+def _is_there(database: Database) -> bool:
+    """Whether there may be a store; raises StoreError for what SQLite would take for a new one, or call missing."""
+    if database.file is None:
+        return True
+    try:
+        if database.file.is_dir():
+            raise StoreError(f"{database.url} is a folder; give the path of a file.")
+        with database.file.open("rb") as file:
+            header = file.read(100)
+        size = database.file.stat().st_size
+        has_log = database.file.with_name(f"{database.file.name}-wal").exists()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise StoreError(
+            f"{database.url} cannot be opened: {error.strerror}; change the rights, or give another path."
+        ) from None
+    if header and not header.startswith(MAGIC):
+        raise StoreError(f"{database.url} is not a store: the file is no SQLite database; give another path.")
+    if 0 < size < _least_size(header, has_log):
+        raise StoreError(f"{database.url} is damaged: its file ends too early; restore it from a copy.")
+    return True
+
+
+def _least_size(header: bytes, has_log: bool) -> int:
+    """Bytes that SQLite's file of this header has at least: all its pages, unless some are in the log beside it.
+
+    See https://www.sqlite.org/fileformat.html, section 1.3.
+    """
+    page = int.from_bytes(header[16:18], "big")
+    page = max(512, 65536 if page == 1 else page)
+    is_counted = len(header) == 100 and header[24:28] == header[92:96] and not has_log
+    return page * int.from_bytes(header[28:32], "big") if is_counted else page
 
 
 def create_tables(database: Database) -> None:
@@ -91,7 +127,7 @@ def upgrade(url: str) -> tuple[str, str]:
         StoreError: no store, or one that cannot be upgraded; nothing is changed.
     """
     database = Database(url)
-    if database.file is not None and not database.file.exists():
+    if not _is_there(database):
         raise StoreError(f"{database.url} does not exist; give the store that is to be upgraded.")
     found = database.read(revision_of)
     if found is None:
@@ -121,5 +157,3 @@ def alembic_config(connection: Connection) -> Config:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
-
-

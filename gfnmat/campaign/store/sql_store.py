@@ -330,7 +330,7 @@ def _of(table: Any, campaign: int | None) -> Any:
 def _latest_file(connection: Connection, campaign: int) -> Mapping[str, Any]:
     row = campaign_files.c
     query = select(row.content).where(row.campaign_id == campaign).order_by(row.version.desc()).limit(1)
-    return connection.execute(query).scalar_one()  # type: ignore[no-any-return]
+    return connection.execute(query).scalar_one()
 
 
 def _parts(numbers: Collection[int] | None) -> Iterator[Sequence[int] | None]:

@@ -48,7 +48,7 @@ def add(
     correct: bool,
     token: str,
 ) -> int:
-    """Keeps answers that nobody asked for, each issued with its answer unless it was issued before; how many were new."""
+    """Keeps answers that nobody asked for, each issued with its answer unless it was before; how many were new."""
     new = 0
     number = count_rounds(connection, campaign)
     for choice, answer in found:

@@ -1,9 +1,12 @@
 """What a test may take from a program, where this machine allows it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.pool import NullPool
 
 from tests.gfnmat.campaign.faults.small_disk import NoMountError, small_tmpfs
 from tests.gfnmat.campaign.faults.unprivileged import NoPrivilegesToDropError, without_privileges
@@ -17,6 +20,24 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'campaign.db'}"
     cluster: PostgresCluster = request.getfixturevalue("postgres")
     return cluster.new_database()
+
+
+@pytest.fixture
+def new_database(database: str, tmp_path: Path) -> Callable[[], str]:
+    """Gives the URL of one more empty database: of a file, or of a schema, which is made sooner than a database."""
+    numbers = count()
+
+    def make() -> str:
+        name = f"further_{next(numbers)}"
+        if database.startswith("sqlite"):
+            (tmp_path / name).mkdir()
+            return f"sqlite:///{tmp_path / name / 'campaign.db'}"
+        with create_engine(database, poolclass=NullPool).begin() as connection:
+            connection.execute(text(f"CREATE SCHEMA {name}"))
+        here = make_url(database).update_query_dict({"options": f"-csearch_path={name}"})
+        return here.render_as_string(hide_password=False)
+
+    return make
 
 
 @pytest.fixture

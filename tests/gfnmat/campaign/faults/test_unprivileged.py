@@ -38,5 +38,7 @@ def test_what_may_not_be_read_is_not(tmp_path: Path, unprivileged: list[str]) ->
 
 
 def test_gfnmat_is_there(unprivileged: list[str]) -> None:
-    result = run_driver("import gfnmat.campaign.store.sql_store; print('there')", prelude=STORE_ALONE, prefix=unprivileged)
+    result = run_driver(
+        "import gfnmat.campaign.store.sql_store; print('there')", prelude=STORE_ALONE, prefix=unprivileged
+    )
     assert result.stdout.split() == ["there"]

@@ -273,7 +273,7 @@ class StoreContract:
         late = reopened()
         late.open("mine", {"seed": 7}, {}, check)
         store.issue([choice()], LADDER, None, None, 0, asked=True)
-        with pytest.raises(StoreError, match="there is .*Li"):
+        with pytest.raises(StoreError, match=r"there is .*Li"):
             late.issue([choice("Li2O")], LADDER, None, None, 0, asked=True)
         assert len(store.suggestions()) == 1
 
