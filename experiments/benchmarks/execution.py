@@ -39,7 +39,7 @@ WORKERS = 2
 IDLE = 0.10
 ATTEMPTS = 6
 
-ORACLE = '''
+ORACLE = """
 import os, signal, time
 from pathlib import Path
 from random import Random
@@ -69,7 +69,7 @@ def asked(composition, least, most, share):
 
 def measure(compositions):
     return [asked(c, {least}, {most}, {share}) for c in compositions]
-'''
+"""
 
 
 class Run:
@@ -96,7 +96,9 @@ class Run:
         self.store = SqlStore(url)
         self.store.open(content["name"], campaign.config.kept, {})
         ends = (folder / "ends").read_text().splitlines()
-        self.began, self.ended, self.slept = (list(x) for x in zip(*(map(float, end.split()) for end in ends), strict=True))
+        self.began, self.ended, self.slept = (
+            list(x) for x in zip(*(map(float, end.split()) for end in ends), strict=True)
+        )
 
     @property
     def attempts(self) -> dict[str, int]:
@@ -126,7 +128,8 @@ def idle(folder: Path, tasks: int, seconds: float, batch: int, trajectories: int
         run = Run(folder / content["name"], content, least=seconds, most=seconds, share=0.0, seed=seed)
         aim = f" (aim: < {IDLE:.0%})" if workers > 1 else ", planned one round after another"
         print(
-            f"idle, {workers} workers, batch {batch}, {trajectories} trajectories, seed {seed}: {run.idle(workers):.1%}{aim}; "
+            f"idle, {workers} workers, batch {batch}, {trajectories} trajectories, seed {seed}: "
+            f"{run.idle(workers):.1%}{aim}; "
             f"{len(run.ended)} tasks of {seconds:g} s in {max(run.ended) - min(run.began):.0f} s, {run.wall:.0f} s "
             f"with the start; {len(run.plans)} plans of {min(run.plans):.1f} to {max(run.plans):.1f} s, "
             f"load {os.getloadavg()[0]:.1f}\n  {run.reason}",
