@@ -39,7 +39,7 @@ WORKERS = 2
 IDLE = 0.10
 ATTEMPTS = 6
 
-ORACLE = '''
+ORACLE = """
 import os, signal, time
 from pathlib import Path
 from random import Random
@@ -69,7 +69,7 @@ def asked(composition, least, most, share):
 
 def measure(compositions):
     return [asked(c, {least}, {most}, {share}) for c in compositions]
-'''
+"""
 
 
 class Run:
@@ -96,7 +96,9 @@ class Run:
         self.store = SqlStore(url)
         self.store.open(content["name"], campaign.config.kept, {})
         ends = (folder / "ends").read_text().splitlines()
-        self.began, self.ended, self.slept = (list(x) for x in zip(*(map(float, end.split()) for end in ends), strict=True))
+        self.began, self.ended, self.slept = (
+            list(x) for x in zip(*(map(float, end.split()) for end in ends), strict=True)
+        )
 
     @property
     def attempts(self) -> dict[str, int]:
