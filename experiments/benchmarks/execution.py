@@ -1,13 +1,13 @@
 """How well a campaign keeps its workers busy, and whether it ends where workers are killed.
 
-    python experiments/benchmarks/execution.py [--parts idle kills] [--tasks 200] [--seconds 0.5] [--simulated 1000]
-        [--share 0.05] [--batch 16] [--trajectories 500] [--seed 0] [--quick]
+    python experiments/benchmarks/execution.py [--parts idle kills] [--tasks 200] [--seconds 0.5] [--batch 16]
+        [--trajectories 500] [--kinds parsl processes] [--simulated 1000] [--share 0.05] [--seed 0] [--quick]
 
-1. idle: a composition space of 25 elements, one fidelity (a function that sleeps), the default surrogate
-   (multi-fidelity Gaussian processes) and acquisition, a GFlowNet trained on 500 trajectories a round and batches of 16,
-   as for answers that come within half a second, on two workers (`kind: processes`); then on one worker, where rounds
-   are planned one after another, half as many. Idle is the share of the time from the
-   first start to the last end that workers did not spend in the function, by what the function itself wrote down.
+1. idle: a composition space of 25 elements, one fidelity (a function that sleeps), the default surrogate (multi-fidelity
+   Gaussian processes) and acquisition, a GFlowNet trained on 500 trajectories a round and batches of 16, as for answers
+   that come within half a second, on two workers (`kind: processes`); then on one worker, where rounds are planned one
+   after another, half as many. Idle is the share of the time from the first start to the last end that workers did not
+   spend in the function, by what the function itself wrote down.
 2. kills: a campaign without a surrogate has a function that sleeps 0.05 to 0.2 s asked about 1,000 compositions, on two
    workers, by Parsl (local provider) and by `processes`. The function kills its own process at a share of its attempts,
    drawn from the seed, the formula and the attempt. The attempts that it wrote down are compared with those that the
@@ -128,7 +128,8 @@ def idle(folder: Path, tasks: int, seconds: float, batch: int, trajectories: int
         run = Run(folder / content["name"], content, least=seconds, most=seconds, share=0.0, seed=seed)
         aim = f" (aim: < {IDLE:.0%})" if workers > 1 else ", planned one round after another"
         print(
-            f"idle, {workers} workers, batch {batch}, {trajectories} trajectories, seed {seed}: {run.idle(workers):.1%}{aim}; "
+            f"idle, {workers} workers, batch {batch}, {trajectories} trajectories, seed {seed}: "
+            f"{run.idle(workers):.1%}{aim}; "
             f"{len(run.ended)} tasks of {seconds:g} s in {max(run.ended) - min(run.began):.0f} s, {run.wall:.0f} s "
             f"with the start; {len(run.plans)} plans of {min(run.plans):.1f} to {max(run.plans):.1f} s, "
             f"load {os.getloadavg()[0]:.1f}\n  {run.reason}",

@@ -1,7 +1,7 @@
 """Whether a store loses or doubles anything where its processes are killed, or issue at once; on both databases.
 
     python experiments/benchmarks/store_faults.py [--engines sqlite postgresql] [--kills 200] [--issues 10000]
-        [--longest 1.0] [--seed 0] [--quick]
+        [--longest 2.0] [--seed 0] [--quick]
 
 1. Kills. Four processes at a time begin with an empty database and then, in a loop, issue (four of the next sixteen
    formulas of one list, so that they compete), claim up to four, and tell each of these. After each call that returned
@@ -213,7 +213,7 @@ def main() -> None:
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--issues", type=int, default=10_000)
-    parser.add_argument("--longest", type=float, default=1.0, help="seconds that a process lives at most")
+    parser.add_argument("--longest", type=float, default=2.0, help="seconds that a process lives at most")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="little of everything, to see that it runs")
     arguments = parser.parse_args()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, insert, select
@@ -49,6 +50,13 @@ def settled(before: str, after: str, cost: float) -> tuple[float, float]:
 
     (reserved, spent), (reserved_after, spent_after) = place(before), place(after)
     return reserved_after - reserved, spent_after - spent
+
+
+def reserve(connection: Connection, campaign: int, costs: Mapping[int, float]) -> None:
+    """Writes one line a suggestion that was issued, unless it costs nothing."""
+    common = {"campaign_id": campaign, "entry": "reserved", "spent": 0.0}
+    if lines := [{**common, "suggestion_id": number, "reserved": cost} for number, cost in costs.items() if cost]:
+        connection.execute(_ENTER, lines)
 
 
 def enter(connection: Connection, campaign: int, suggestion: int, entry: str, reserved: float, spent: float) -> None:
