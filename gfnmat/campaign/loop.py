@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from time import perf_counter, sleep
 
 from gfnmat.campaign.evaluation import require_deciding_properties
@@ -77,6 +78,7 @@ class Loop:
         self._picked: set[int] = set()
         self._round = 0
         self._phase = "evaluate"
+        self._last: Progress | None = None
 
     def run(self) -> str:
         """Goes on until the loop ends by itself; returns why.
@@ -90,7 +92,7 @@ class Loop:
         try:
             with (
                 Heartbeat(self._store, self._who, self._config.execution.lease),
-                Interruption(lambda: self._dispatcher.is_busy) as interruption,
+                Interruption(lambda: self._dispatcher.is_busy, self._say_that_it_drains) as interruption,
             ):
                 reason = self._close(interruption)
                 is_whole = True
@@ -209,7 +211,12 @@ class Loop:
     def _report(self, phase: str, history: History | None = None) -> None:
         if self._listener is not None:
             shown = self._phase if phase == "evaluate" and self._planning is not None else phase
-            self._listener(progress_of(self._config, history or self._memory.history(), self._round, shown))
+            self._last = progress_of(self._config, history or self._memory.history(), self._round, shown)
+            self._listener(self._last)
+
+    def _say_that_it_drains(self) -> None:
+        if self._listener is not None and self._last is not None:
+            self._listener(replace(self._last, phase="drain"))
 
 
 def end_of(config: CampaignConfig, committed: float, rounds: int) -> str | None:

@@ -181,6 +181,19 @@ def test_handlers_are_as_before_afterwards(handlers: Callable[[int], Any]) -> No
     assert handlers(signal.SIGTERM) is before
 
 
+def test_it_is_said_at_once_that_what_runs_is_waited_for_even_where_that_cannot_be_said() -> None:
+    said = []
+
+    def say() -> None:
+        said.append("waiting")
+        raise RuntimeError("reentrant call inside a writer")
+
+    with Interruption(lambda: True, say) as interruption:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interruption.is_draining
+    assert said == ["waiting"]
+
+
 def test_nothing_is_waited_for_where_nothing_runs(handlers: Callable[[int], Any]) -> None:
     with Interruption(lambda: False), pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGINT)

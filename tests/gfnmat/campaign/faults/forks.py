@@ -22,9 +22,9 @@ def _live(life):
         import signal, threading
         threading.Timer(life["kill_after"], _os.kill, (_os.getpid(), signal.SIGKILL)).start()
     said = _os.open(life["said"], _os.O_WRONLY | _os.O_CREAT | _os.O_APPEND, 0o644)
-    started = _time.monotonic()
+    started, due = _time.monotonic(), killer._commits.due
     work(life["url"], lambda line: _os.write(said, f"{line}\\n".encode()))
-    _os.write(said, f"{_time.monotonic() - started} {killer._commits.due}\\n".encode())
+    _os.write(said, f"{_time.monotonic() - started} {killer._commits.due - due}\\n".encode())
 
 for _life in _json.loads(_sys.argv[1]):
     _child = _os.fork()
