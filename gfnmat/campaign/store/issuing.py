@@ -11,7 +11,7 @@ from sqlalchemy.sql import ColumnElement
 from gfnmat.campaign.records import Choice, Limits, Origin, RoundRecord, Suggestion
 from gfnmat.campaign.store import clock, owner
 from gfnmat.campaign.store.checkpoints import Checkpoints
-from gfnmat.campaign.store.ledger import balance_of, reserve
+from gfnmat.campaign.store.ledger import RunningBalance, reserve
 from gfnmat.campaign.store.rows import (
     candidate_row,
     key_hash,
@@ -50,7 +50,9 @@ class Issue:
     limits: Limits
 
 
-def issue(connection: Connection, campaign: int, order: Issue, checkpoints: Checkpoints) -> list[Suggestion]:
+def issue(
+    connection: Connection, campaign: int, order: Issue, checkpoints: Checkpoints, balance: RunningBalance
+) -> list[Suggestion]:
     """Gives numbers to what may be issued and was not issued before; nothing, if that is nothing."""
     same = select_suggestions(campaign).where(suggestions.c.token == order.token)
     if done := connection.execute(same).all():
@@ -59,7 +61,9 @@ def issue(connection: Connection, campaign: int, order: Issue, checkpoints: Chec
     if order.record is not None and order.limits.rounds is not None and number >= order.limits.rounds:
         return []
     known = _known_candidates(connection, campaign, [choice.key for choice in order.choices])
-    chosen = _payable(_unissued(connection, known, order.choices), connection, campaign, order.limits)
+    chosen = _unissued(connection, known, order.choices)
+    if order.limits.cost is not None:
+        chosen = _payable(chosen, order.limits.cost - balance.read(connection, campaign).committed)
     if not chosen:
         return []
     round_number = order.round if order.record is None else number
@@ -146,11 +150,9 @@ def _unissued(connection: Connection, known: dict[str, int], choices: Sequence[C
     return list(left.values())
 
 
-def _payable(choices: Sequence[Choice], connection: Connection, campaign: int, limits: Limits) -> list[Choice]:
+def _payable(choices: Sequence[Choice], left: float) -> list[Choice]:
     """What the budget pays for, whoever else issued meanwhile."""
-    if limits.cost is None:
-        return list(choices)
-    left, payable = limits.cost - balance_of(connection, campaign).committed, []
+    payable = []
     for choice in choices:
         if choice.cost <= left + ROUNDING:
             payable.append(choice)

@@ -13,7 +13,7 @@ from gfnmat.campaign.store import issuing, telling
 from gfnmat.campaign.store.checkpoints import checkpoints_of
 from gfnmat.campaign.store.columns import Told, read_told
 from gfnmat.campaign.store.database import Database
-from gfnmat.campaign.store.ledger import Balance, balance_of
+from gfnmat.campaign.store.ledger import Balance, RunningBalance
 from gfnmat.campaign.store.opening import create_tables, require_readable
 from gfnmat.campaign.store.rows import answer, round_record, select_answers, select_suggestions, suggestion
 from gfnmat.campaign.store.schema import (
@@ -48,6 +48,7 @@ class SqlStore:
     def __init__(self, url: str) -> None:
         self._database = Database(url)
         self._checkpoints = checkpoints_of(self._database)
+        self._balance = RunningBalance()
         self._name = ""
         self._number: int | None = None
         self._to_keep: tuple[Mapping[str, Any], Mapping[str, str], Check] | None = None
@@ -68,6 +69,7 @@ class SqlStore:
         self._name = name
         self._to_keep = (dict(config), dict(provenance), check)
         self._number = None
+        self._balance = RunningBalance()
         if not require_readable(self._database):
             return None
         found = self._database.read(self._find)
@@ -120,7 +122,9 @@ class SqlStore:
             proposer_state,
             limits,
         )
-        return self._write(lambda connection, mine: issuing.issue(connection, mine, order, self._checkpoints))
+        return self._write(
+            lambda connection, mine: issuing.issue(connection, mine, order, self._checkpoints, self._balance)
+        )
 
     def claim(self, who: str, rung: int, most: int, lease: float, but_not: Collection[int] = ()) -> list[Suggestion]:
         """Leases suggestions of the loop to an owner; see `Store.claim`."""
@@ -152,7 +156,7 @@ class SqlStore:
 
     def suggestions(self, after: int = 0) -> list[Suggestion]:
         """Everything that was issued, in order, with a number above `after`; the structures are left in the store."""
-        return self._read_all(lambda mine: select_suggestions(mine).where(suggestions.c.id > after), suggestion)
+        return self._read_all(lambda mine: select_suggestions(mine, after), suggestion)
 
     def answers(self, after: int = 0) -> list[tuple[int, int, Answer]]:
         """Place in the order of telling (above `after`), number of the suggestion, answer; structures are left."""
@@ -242,7 +246,7 @@ class SqlStore:
 
     def balance(self) -> Balance:
         """What is reserved and what is spent of the budget."""
-        return self._read(balance_of) or Balance(0.0, 0.0)
+        return self._read(self._balance.read) or Balance(0.0, 0.0)
 
     def counts(self) -> dict[tuple[int, str], int]:
         """How many suggestions there are by rung and state: `open`, or the status of what counts as told."""
