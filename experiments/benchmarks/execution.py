@@ -3,7 +3,7 @@
     python experiments/benchmarks/execution.py [--parts idle kills] [--tasks 200] [--seconds 0.5] [--batch 16]
         [--trajectories 500] [--kinds parsl processes] [--simulated 1000] [--share 0.05] [--seed 0] [--quick]
 
-1. idle: a composition space of 25 elements, one fidelity (a function that sleeps), the default surrogate (multi-fidelity
+1. idle: a space of 25 elements, one fidelity (a function that sleeps), the default surrogate (multi-fidelity
    Gaussian processes) and acquisition, a GFlowNet trained on 500 trajectories a round and batches of 16, as for answers
    that come within half a second, on two workers (`kind: processes`); then on one worker, where rounds are planned one
    after another, half as many. Idle is the share of the time from the first start to the last end that workers did not
