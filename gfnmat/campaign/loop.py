@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import replace
-from time import perf_counter, sleep
+from time import perf_counter
 
 from gfnmat.campaign.evaluation import require_deciding_properties
 from gfnmat.campaign.execution.background import start_beside
@@ -25,7 +25,7 @@ from gfnmat.campaign.store import Store, owner
 from gfnmat.config import CampaignConfig
 from gfnmat.proposers.proposer import Proposer
 
-TICK = 0.5  # seconds after which what other processes did is looked for
+SHORTEST_WAIT, LONGEST_WAIT = 0.05, 2.0  # seconds after which what other processes did is looked for
 Listener = Callable[[Progress], None]
 
 
@@ -78,6 +78,7 @@ class Loop:
         self._picked: set[int] = set()
         self._round = 0
         self._phase = "evaluate"
+        self._pause = SHORTEST_WAIT
         self._last: Progress | None = None
 
     def run(self) -> str:
@@ -102,6 +103,11 @@ class Loop:
             self._executors.close(kill=not is_whole)
             self._dispatcher.abandon()
 
+    def wait_for_planning(self) -> None:
+        """Returns when no thread of this loop trains the proposer any more: an interruption may have left one."""
+        if self._planning is not None:
+            wait([self._planning])
+
     def _close(self, interruption: Interruption) -> str:
         while True:
             moved = self._dispatcher.collect()
@@ -109,7 +115,7 @@ class Loop:
                 if not self._dispatcher.is_busy:
                     raise KeyboardInterrupt
                 self._report("drain")
-                self._dispatcher.wait(TICK)
+                self._dispatcher.wait(LONGEST_WAIT)
                 continue
             moved = self._dispatcher.start() or moved
             if self._planning is not None and self._planning.done():
@@ -127,7 +133,10 @@ class Loop:
             elif self._wants_more(history, ours):
                 self._plan_beside(history)
             elif not moved:
-                self._wait()
+                self._dispatcher.wait(self._pause, self._planning)
+                self._pause = min(2 * self._pause, LONGEST_WAIT)
+                continue
+            self._pause = SHORTEST_WAIT
 
     def _ended(self, history: History) -> str | None:
         """Why nothing more is to be issued; None if something is."""
@@ -190,12 +199,6 @@ class Loop:
             self._round = issued[0].round
             self._picked = {suggestion.choice.rung for suggestion in issued}
         return bool(issued)
-
-    def _wait(self) -> None:
-        if self._dispatcher.is_busy:
-            self._dispatcher.wait(min(TICK, 0.05) if self._planning is not None else TICK)
-        else:
-            sleep(0.05)  # what is left rests before its next attempt, or is another process's
 
     def _awaited_in_words(self, history: History) -> str | None:
         """What the loop issued to a person, without whom it does not know how to go on; None if there is none."""

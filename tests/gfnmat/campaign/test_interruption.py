@@ -1,12 +1,11 @@
 """Ctrl-C lets what is running finish, once more ends it; other signals end a run at once. All of it resumes."""
 
-import json
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,6 @@ import pytest
 
 from gfnmat import Campaign
 from gfnmat.campaign.execution.interruption import Interruption, StoppedError
-
-PROGRAM = """
-import json, sys, torch
-torch.set_num_threads(1)
-from gfnmat import Campaign
-campaign = Campaign.open(json.load(open(sys.argv[1])), store=sys.argv[2])
-try:
-    campaign.run(lambda p: print(p.phase, p.evaluations, flush=True))
-except KeyboardInterrupt as end:
-    print("ended", getattr(end, "number", 2), flush=True)
-"""
 
 SLOW = """
 import os, time
@@ -65,13 +53,21 @@ class Run:
             "acquisition": {"batch_size": 6},
         }
         (folder / f"{self.module}.py").write_text(f"SECONDS = {seconds}\n{SLOW}")
-        self.file = folder / "campaign.json"
-        self.file.write_text(json.dumps(self.content))
+        self.end = folder / "end.txt"
 
-    def start(self) -> subprocess.Popen[str]:
-        program = [sys.executable, "-c", PROGRAM, str(self.file), self.store]
-        reset = {signal.SIGINT: signal.default_int_handler}  # a shell's background jobs inherit that it is ignored
-        return subprocess.Popen(program, stdout=subprocess.PIPE, text=True, preexec_fn=lambda: _reset(reset))
+    def start(self) -> BaseProcess:
+        """Runs it in a copy of this process, which has imported all that it needs."""
+        process = multiprocessing.get_context("fork").Process(target=self._run)
+        process.start()
+        return process
+
+    def _run(self) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
+        try:
+            self.campaign().run()
+        except KeyboardInterrupt as end:
+            self.end.write_text(str(getattr(end, "number", 2)))
+        os._exit(0)
 
     def noted(self, what: str) -> list[str]:
         lines = self.notes.read_text().splitlines() if self.notes.exists() else []
@@ -87,17 +83,12 @@ class Run:
         return Campaign.open(self.content, store=self.store)
 
 
-def _reset(handlers: dict[int, Any]) -> None:
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, float]:
+def ended(run: Run, process: BaseProcess) -> tuple[int, float]:
     """The signal by which a run says that it was ended, and the seconds until it was."""
     start = time.monotonic()
-    out, _ = process.communicate(timeout=60)
-    assert process.returncode == 0
-    return int(out.split()[-1]), time.monotonic() - start
+    process.join(60)
+    assert process.exitcode == 0
+    return int(run.end.read_text()), time.monotonic() - start
 
 
 def table(campaign: Campaign) -> pd.DataFrame:
@@ -112,8 +103,8 @@ def test_ctrl_c_drains_and_the_resumed_campaign_equals_an_uninterrupted_one(
     run = Run(tmp_path, content, 0.4, executors={"real": {"kind": kind, "batch": 2}})
     process = run.start()
     run.wait_for(3)
-    process.send_signal(signal.SIGINT)
-    number, _ = ended(process)
+    os.kill(process.pid, signal.SIGINT)
+    number, _ = ended(run, process)
     assert number == signal.SIGINT
     assert run.noted("begin") == run.noted("end"), "what was running was let finish"
     broken = run.campaign()
@@ -135,12 +126,12 @@ def test_ctrl_c_twice_and_other_signals_end_it_at_once(tmp_path: Path, content: 
         process = run.start()
         before = len(run.noted("begin"))
         run.wait_for(before + 1)
-        process.send_signal(number)
+        os.kill(process.pid, number)
         if number == signal.SIGINT:
             time.sleep(0.5)
-            assert process.poll() is None
-            process.send_signal(number)
-        said, seconds = ended(process)
+            assert process.is_alive()
+            os.kill(process.pid, number)
+        said, seconds = ended(run, process)
         assert said == number
         assert seconds < 10
         assert not _alive(run), "no worker is left"

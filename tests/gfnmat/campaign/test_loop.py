@@ -38,7 +38,7 @@ def slow(materials):
 def deadly(materials):
     for material in materials:
         tried = folder / f"tried-{material.reduced_formula}"
-        if "Ti" in material and not tried.exists():
+        if sum(map(ord, material.reduced_formula)) % 2 and not tried.exists():
             tried.touch()
             os._exit(3)
     return slow(materials)

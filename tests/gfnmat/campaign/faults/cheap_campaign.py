@@ -40,12 +40,15 @@ def hint(materials):
 WORK = """
 import json, os, sys, torch
 from gfnmat import Campaign
+from tests.gfnmat.campaign.faults.promises import require_whole
 torch.set_num_threads(1)
 CONTENT = json.load(open({file!r}))
 Campaign.open(CONTENT, store="sqlite://").run()  # so that all is imported before a process is forked
 
 def work(url, say):
+    require_whole(url)
     campaign = Campaign.open(CONTENT, store=url)
+    say(len(campaign.measurements()))
     say(campaign.run(lambda progress: say(progress.evaluations)))
 """
 
@@ -81,7 +84,10 @@ def content_in(folder: Path, **changes: Any) -> dict[str, Any]:
 
 
 def program(content: dict[str, Any], folder: Path) -> str:
-    """The source that defines `work`: runs the campaign, and says how many evaluations are told, and why it ended."""
+    """The source that defines `work`, which runs the campaign.
+
+    It says how many evaluations are told, as it begins and after each step, and in the end why it ended.
+    """
     file = folder / "campaign.json"
     file.write_text(json.dumps(content))
     return WORK.format(file=str(file))

@@ -31,7 +31,9 @@ for n in range(1, len(sys.argv), 2):
 
 @pytest.mark.slow
 def test_two_processes_share_the_work_of_a_campaign(tmp_path: Path, postgres: PostgresCluster) -> None:
-    content = content_in(tmp_path, budget={"cost": 14})
+    random = {"proposer": {"kind": "random"}, "acquisition": {"kind": "random", "batch_size": 4}}
+    one_by_one = {"executors": {"real": {"kind": "inline", "batch": 1}}}
+    content = content_in(tmp_path, budget={"cost": 16}, execution=one_by_one, **random)
     source = program(content, tmp_path) + TOGETHER
     urls = [f"sqlite:///{tmp_path / 'campaign.db'}", postgres.new_database()]
     notes = [tmp_path / "asked of sqlite", tmp_path / "asked of postgresql"]
@@ -45,7 +47,7 @@ def test_two_processes_share_the_work_of_a_campaign(tmp_path: Path, postgres: Po
         campaign = Campaign.open(content, store=url)
         measured = campaign.measurements()
         assert sorted(asked) == sorted(measured.fidelity + " " + measured.formula)
-        assert measured.cost.sum() <= 14 + 1e-9
+        assert measured.cost.sum() <= 16 + 1e-9
         assert campaign.status().spent == pytest.approx(measured.cost.sum())
         assert campaign.status().finished
         assert {row["attempts"] for row in tables["suggestions"]} == {1}
