@@ -70,12 +70,7 @@ def select_suggestions(campaign: int, after: int = 0) -> Select[Any]:
         design.formula,
         design.space_group,
     )
-    return (
-        select(*columns)
-        .join(candidates, issued.candidate_id == design.id)
-        .where(mine)
-        .order_by(issued.id)
-    )
+    return select(*columns).join(candidates, issued.candidate_id == design.id).where(mine).order_by(issued.id)
 
 
 def suggestion(row: Row[Any]) -> Suggestion:
