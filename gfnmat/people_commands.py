@@ -38,10 +38,11 @@ def ask(
         if batch is not None and not again:
             raise ValueError("--batch chooses among what has no result yet; give --again too.")
         campaign = open_campaign(file, store)
-        from gfnmat.campaign.people.sheet import check_writable, write_suggestions
+        from gfnmat.campaign.people.sheet import check_writable, require_nothing_filled_in, write_suggestions
 
         if output:
             check_writable(output)  # what cannot be written must not be issued
+            require_nothing_filled_in(output, _to_measure(campaign))
         if again:
             suggestions = campaign.outstanding(batch, fidelity)
         else:
@@ -63,7 +64,7 @@ def ask(
     elif not suggestions.empty:
         show_frame(suggestions)
     if why := suggestions.attrs.get("why_fewer"):
-        typer.echo(why, err=True)
+        typer.echo(why[0].upper() + why[1:], err=as_json or not suggestions.empty)
 
 
 def tell(

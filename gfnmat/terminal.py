@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 BAD_INPUT = 2
 SECONDS_BETWEEN_LINES = 30.0
+DRAIN = "finishing what is running; Ctrl-C again ends it"
 PIPE_WIDTH = 200
 """Columns of a table that is written to a file: there is no screen that it must fit."""
 
@@ -52,7 +53,7 @@ def progress_display(quiet: bool) -> Iterator[Listener]:
 
     console = Console(stderr=True)
     if quiet:
-        yield lambda where: None
+        yield _drain_sayer(console)
     elif console.is_terminal:
         with _bars(console) as listener:
             yield listener
@@ -78,11 +79,11 @@ def _bars(console: Console) -> Iterator[Listener]:
     found = Text()
 
     def show(where: Where) -> None:
-        evaluating = where.phase == "evaluate"
+        evaluating = where.phase in ("evaluate", "drain")
         bars.update(cost, total=where.budget, completed=where.spent, note=f"{where.spent:.4g} of {where.budget:.4g}")
         bars.update(
             work,
-            description=f"{_round(where)}: {where.phase}",
+            description=f"{_round(where)}: {DRAIN if where.phase == 'drain' else where.phase}",
             total=where.planned if evaluating else None,
             completed=where.done if evaluating else 0,
             note=f"{where.done} of {where.planned}" if evaluating else "",
@@ -95,14 +96,29 @@ def _bars(console: Console) -> Iterator[Listener]:
 
 def _lines(console: Console) -> Listener:
     told = (-1, monotonic())
+    say_drain = _drain_sayer(console)
 
     def show(where: Where) -> None:
         nonlocal told
+        say_drain(where)
         complete = where.phase == "evaluate" and where.done == where.planned and where.round != told[0]
         if complete or monotonic() - told[1] > SECONDS_BETWEEN_LINES:
             share = f" {where.done} of {where.planned}" if where.phase == "evaluate" else ""
             console.out(f"{_round(where)}: {where.phase}{share}, {_cost(where)}", highlight=False)
             told = (where.round if complete else told[0], monotonic())
+
+    return show
+
+
+def _drain_sayer(console: Console) -> Listener:
+    """Says once that what is running is waited for."""
+    is_told = False
+
+    def show(where: Where) -> None:
+        nonlocal is_told
+        if where.phase == "drain" and not is_told:
+            is_told = True
+            console.out(f"Ctrl-C: {DRAIN}.", highlight=False)
 
     return show
 

@@ -52,6 +52,7 @@ class Campaign:
         self._store = store
         self._memory = Memory(self._goals, store)
         self._proposer = proposer_of(config, self.space)
+        self._loop: Loop | None = None
         self._planner = Planner(
             config, self._goals, self._proposer, self.space, self._ladder.screens, self._ladder.accepts
         )
@@ -93,7 +94,7 @@ class Campaign:
                 by the next run; or the target never answers some property that decides.
         """
         self._restore_proposer()
-        loop = Loop(
+        self._loop = Loop(
             self.config,
             self._planner,
             self._proposer,
@@ -103,7 +104,7 @@ class Campaign:
             Executors.of(self.config, here=self._ladder.ask),
             progress,
         )
-        return loop.run() + failures_in_words(self._history())
+        return self._loop.run() + failures_in_words(self._history())
 
     def ask(self, n: int, fidelity: str | None = None) -> pd.DataFrame:
         """Up to n suggestions for a person to evaluate; their cost is reserved until they are told.
@@ -331,6 +332,8 @@ class Campaign:
 
     def _restore_proposer(self) -> None:
         """Whatever this process did since: the proposer stands where the store says."""
+        if self._loop is not None:
+            self._loop.wait_for_planning()
         try:
             self._proposer.restore(self._store.proposer_state())
         except ValueError as error:
@@ -348,6 +351,6 @@ def _check_same_campaign(url: str, config: CampaignConfig, kept: Mapping[str, An
         raise StoreError(f"{url} holds a campaign file that this gfnmat does not read; give another store.") from None
     if differing := [key for key, value in config.identity.items() if identity[key] != value]:
         raise StoreError(
-            f"{url} has a campaign {config.name!r} already, from which this one differs in {', '.join(differing)}; give "
-            "it another name or another store, or the campaign file that it was started with."
+            f"{url} has a campaign {config.name!r} already, from which this one differs in {', '.join(differing)}; "
+            "give it another name or another store, or the campaign file that it was started with."
         )

@@ -67,7 +67,7 @@ class Streaks:
         self._failed: dict[int, set[int]] = {}
 
     def require_some_answer(self, rung: int, answers: Mapping[int, Answer]) -> None:
-        """Take note of what came back; raise EvaluationError for a batch, or for many in a row, that failed entirely."""
+        """Take note of what came back; raise EvaluationError for a batch, or many in a row, that failed entirely."""
         failed = {number for number, answer in answers.items() if answer.status == "retryable"}
         if len(failed) < len(answers):
             self._failed.pop(rung, None)

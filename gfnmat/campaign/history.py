@@ -110,8 +110,8 @@ class History:
     def open_pairs(self, pool: Sequence[str], identity: Mapping[str, str], most: Sequence[int]) -> Tensor:
         """Which (candidate, rung) pairs may be issued, `pool x rungs` booleans.
 
-        Not what was issued before (unless a person gave it up, or all of it was answered and may be measured again), and
-        for a candidate that a rung found infeasible nothing from there up.
+        Not what was issued before (unless a person gave it up, or all of it was answered and may be measured again),
+        and for a candidate that a rung found infeasible nothing from there up.
 
         Args:
             pool: the identity of each candidate, none twice.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Future
-from time import perf_counter, sleep
+from concurrent.futures import Future, wait
+from dataclasses import replace
+from time import perf_counter
 
 from gfnmat.campaign.evaluation import require_deciding_properties
+from gfnmat.campaign.execution.background import start_beside
 from gfnmat.campaign.execution.dispatcher import Dispatcher
 from gfnmat.campaign.execution.executors import Executors
 from gfnmat.campaign.execution.heartbeat import Heartbeat
@@ -24,7 +25,7 @@ from gfnmat.campaign.store import Store, owner
 from gfnmat.config import CampaignConfig
 from gfnmat.proposers.proposer import Proposer
 
-TICK = 0.5  # seconds after which what other processes did is looked for
+SHORTEST_WAIT, LONGEST_WAIT = 0.05, 2.0  # seconds after which what other processes did is looked for
 Listener = Callable[[Progress], None]
 
 
@@ -77,6 +78,8 @@ class Loop:
         self._picked: set[int] = set()
         self._round = 0
         self._phase = "evaluate"
+        self._pause = SHORTEST_WAIT
+        self._last: Progress | None = None
 
     def run(self) -> str:
         """Goes on until the loop ends by itself; returns why.
@@ -90,7 +93,7 @@ class Loop:
         try:
             with (
                 Heartbeat(self._store, self._who, self._config.execution.lease),
-                Interruption(lambda: self._dispatcher.is_busy) as interruption,
+                Interruption(lambda: self._dispatcher.is_busy, self._say_that_it_drains) as interruption,
             ):
                 reason = self._close(interruption)
                 is_whole = True
@@ -100,6 +103,11 @@ class Loop:
             self._executors.close(kill=not is_whole)
             self._dispatcher.abandon()
 
+    def wait_for_planning(self) -> None:
+        """Returns when no thread of this loop trains the proposer any more: an interruption may have left one."""
+        if self._planning is not None:
+            wait([self._planning])
+
     def _close(self, interruption: Interruption) -> str:
         while True:
             moved = self._dispatcher.collect()
@@ -107,7 +115,7 @@ class Loop:
                 if not self._dispatcher.is_busy:
                     raise KeyboardInterrupt
                 self._report("drain")
-                self._dispatcher.wait(TICK)
+                self._dispatcher.wait(LONGEST_WAIT)
                 continue
             moved = self._dispatcher.start() or moved
             if self._planning is not None and self._planning.done():
@@ -125,14 +133,15 @@ class Loop:
             elif self._wants_more(history, ours):
                 self._plan_beside(history)
             elif not moved:
-                self._wait()
+                self._dispatcher.wait(self._pause, self._planning)
+                self._pause = min(2 * self._pause, LONGEST_WAIT)
+                continue
+            self._pause = SHORTEST_WAIT
 
     def _ended(self, history: History) -> str | None:
         """Why nothing more is to be issued; None if something is."""
         require_deciding_properties(history, self._known)
-        return self._awaited_in_words(history) or end_of(
-            self._config, history.spent, self._store.count_rounds()
-        )
+        return self._awaited_in_words(history) or end_of(self._config, history.spent, self._store.count_rounds())
 
     def _wants_more(self, history: History, ours: list[Suggestion]) -> bool:
         """Whether to plan beside what is being evaluated: there are new answers, and workers that run out of work."""
@@ -145,6 +154,7 @@ class Loop:
 
     def _plan_here(self, history: History) -> bool:
         """Plans and issues a round, while nothing else is done; whether there was anything to issue, by anyone."""
+        self._round = self._store.count_rounds()
         plan = self._timed_plan(history, lambda phase: self._report(phase, history))
         return self._issue(plan) or len(self._memory.history().suggestions) > len(history.suggestions)
 
@@ -160,16 +170,15 @@ class Loop:
 
         self._planning = planning
         self._planned_from = len(history.measurements)
-        threading.Thread(target=work, daemon=True, name="gfnmat planning").start()
+        start_beside(work, "gfnmat planning")
 
     def _note_phase(self, phase: str) -> None:
         self._phase = phase
 
     def _timed_plan(self, history: History, say: Callable[[str], None]) -> Plan:
-        start = perf_counter()
-        self._round = self._store.count_rounds()
+        start, number = perf_counter(), self._store.count_rounds()
         n = self._pace.amount(self._picked) if self._is_asynchronous else self._config.acquisition.batch_size
-        plan = self._planner.plan(history, n=n, round_number=self._round, say=say)
+        plan = self._planner.plan(history, n=n, round_number=number, say=say)
         self._pace.planned(perf_counter() - start)
         return plan
 
@@ -178,16 +187,18 @@ class Loop:
         budget = self._config.budget
         limits = Limits(budget.cost, budget.rounds)
         issued = self._store.issue(
-            plan.choices, self._names, plan.record, self._proposer.state(), self._round, asked=False, limits=limits
+            plan.choices,
+            self._names,
+            plan.record,
+            self._proposer.state(),
+            plan.record.round,
+            asked=False,
+            limits=limits,
         )
-        self._picked = {suggestion.choice.rung for suggestion in issued} or self._picked
+        if issued:
+            self._round = issued[0].round
+            self._picked = {suggestion.choice.rung for suggestion in issued}
         return bool(issued)
-
-    def _wait(self) -> None:
-        if self._dispatcher.is_busy:
-            self._dispatcher.wait(min(TICK, 0.05) if self._planning is not None else TICK)
-        else:
-            sleep(0.05)  # what is left rests before its next attempt, or is another process's
 
     def _awaited_in_words(self, history: History) -> str | None:
         """What the loop issued to a person, without whom it does not know how to go on; None if there is none."""
@@ -203,7 +214,12 @@ class Loop:
     def _report(self, phase: str, history: History | None = None) -> None:
         if self._listener is not None:
             shown = self._phase if phase == "evaluate" and self._planning is not None else phase
-            self._listener(progress_of(self._config, history or self._memory.history(), self._round, shown))
+            self._last = progress_of(self._config, history or self._memory.history(), self._round, shown)
+            self._listener(self._last)
+
+    def _say_that_it_drains(self) -> None:
+        if self._listener is not None and self._last is not None:
+            self._listener(replace(self._last, phase="drain"))
 
 
 def end_of(config: CampaignConfig, committed: float, rounds: int) -> str | None:
@@ -220,4 +236,3 @@ def end_of(config: CampaignConfig, committed: float, rounds: int) -> str | None:
     if budget.cost - committed + 1e-9 < config.problem.target.cost:
         return f"what is left of the budget does not pay for another evaluation at {config.problem.target.name}"
     return None
-

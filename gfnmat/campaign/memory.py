@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gfnmat.campaign.goals import Goals
 from gfnmat.campaign.history import History
-from gfnmat.campaign.records import Answer, Measurement, Suggestion
+from gfnmat.campaign.records import Measurement, Suggestion
 from gfnmat.campaign.store import Store
 
 
@@ -20,7 +20,7 @@ class Memory:
         self._goals = goals
         self._store = store
         self._issued: dict[int, Suggestion] = {}
-        self._told: dict[int, Answer] = {}
+        self._measured: dict[int, Measurement] = {}
         self._places = (0, 0)
         self._history = History(goals, (), ())
 
@@ -31,8 +31,8 @@ class Memory:
         issued = self._store.suggestions(after=last_issued)
         if told or issued:
             self._issued |= {suggestion.id: suggestion for suggestion in issued}
-            self._told |= {number: answer for _, number, answer in told}
             self._places = (issued[-1].id if issued else last_issued, told[-1][0] if told else last_told)
-            measured = [Measurement(self._issued[number], self._told[number]) for number in sorted(self._told)]
+            self._measured |= {number: Measurement(self._issued[number], answer) for _, number, answer in told}
+            measured = [self._measured[number] for number in sorted(self._measured)]
             self._history = History(self._goals, tuple(self._issued.values()), measured)
         return self._history

@@ -14,7 +14,7 @@ STATUSES: tuple[Status, ...] = ("done", "infeasible", "retryable", "withdrawn")
 Origin = Literal["loop", "asked", "imported"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Choice:
     """A candidate picked for evaluation at a fidelity, before it has a number.
 
@@ -48,7 +48,7 @@ class Choice:
         return self.formula if self.space_group is None else f"{self.formula} {self.space_group}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Suggestion:
     """A choice that was issued: it has a number and its cost is reserved.
 
@@ -75,7 +75,7 @@ class Suggestion:
         return self.origin != "loop"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Replicate:
     """One of several measurements of the same: of the candidate of a suggestion, at its rung.
 
@@ -88,7 +88,7 @@ class Replicate:
     number: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What came back for a suggestion.
 
@@ -113,7 +113,7 @@ class Answer:
     provenance: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """An answer together with the suggestion it answers."""
 
@@ -121,7 +121,7 @@ class Measurement:
     answer: Answer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Imported:
     """What became of results that nobody had asked for.
 
@@ -134,7 +134,7 @@ class Imported:
     left_out: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What a campaign may spend, as it stands when something is issued.
 
@@ -150,7 +150,7 @@ class Limits:
 UNLIMITED = Limits()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Trust:
     """How good the surrogate was for one property at one fidelity: each measurement predicted from all others.
 
@@ -173,7 +173,7 @@ class Trust:
     rank_correlation: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RoundRecord:
     """What the loop did before a round's evaluations.
 

@@ -24,8 +24,8 @@ def why_fewer(config: CampaignConfig, committed: float, rung: int | None, got: i
     if left + 1e-9 < fidelity.cost:
         return (
             f"{number}{committed:.4g} of the budget of {config.budget.cost:.4g} is spent or reserved, and another "
-            f"evaluation at {fidelity.name} costs {fidelity.cost:.4g}; raise budget: cost, or tell that what will not be "
-            "done is withdrawn."
+            f"evaluation at {fidelity.name} costs {fidelity.cost:.4g}; raise budget: cost, or tell that what will not "
+            "be done is withdrawn."
         )
     at = "" if rung is None else f" at {fidelity.name}"
     return (

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from gfnmat.campaign.goals import Goals
-from gfnmat.campaign.history import History, values_of
+from gfnmat.campaign.history import History
 from gfnmat.campaign.progress import leader
 from gfnmat.campaign.records import Measurement
 from gfnmat.campaign.store import Store
@@ -19,36 +20,36 @@ def best_of(store: Store, goals: Goals) -> Measurement | None:
 
     Numbers alone tell which candidates it can be among; what these were told decides, by the history's own rules.
     """
-    done = store.values(goals.problem.target_rung)
-    latest = {number: (candidate, values) for number, candidate, values in done}
-    if not latest:
+    done = store.values(goals.problem.target_rung, goals.problem.properties)
+    if not len(done.suggestions):
         return None
-    numbers = torch.tensor(list(latest))
-    candidate = torch.tensor([candidate for candidate, _ in latest.values()]).unique(return_inverse=True)[1]
-    mean = _means(candidate, values_of([values for _, values in latest.values()], goals.problem.properties))
+    distinct, candidate = np.unique(done.candidates, return_inverse=True)
+    mean = torch.from_numpy(_means(candidate, done.values, len(distinct)))
     is_known = ~mean.isnan().any(1)
-    utility = goals.utilities(mean)[:, 0].masked_fill(~(is_known & goals.meets_constraints(mean)), -torch.inf)
-    ranked = utility.argsort(descending=True, stable=True)
+    utility = goals.utilities(mean)[:, 0].masked_fill(~(is_known & goals.meets_constraints(mean)), -torch.inf).numpy()
+    ranked = np.argsort(-utility, kind="stable")
     n = FIRST
     while True:
-        top = ranked[:n]
-        top = top[utility[top] > -torch.inf]
-        if not len(top):
+        is_among = np.zeros(len(utility), dtype=bool)
+        is_among[ranked[:n]] = True
+        is_among &= utility > -np.inf
+        if not is_among.any():
             return None
-        found = _judged(store, goals, numbers[torch.isin(candidate, top)].tolist())
+        found = _judged(store, goals, done.suggestions[is_among[candidate]].tolist())
         of_best = None if found is None else goals.utilities(History(goals, (), ()).values([found]))[0, 0]
         if n >= len(ranked) or (of_best is not None and bool(of_best > utility[ranked[n]])):
             return found
         n *= 2
 
 
-def _means(candidate: Tensor, values: Tensor) -> Tensor:
-    """Mean of the known values of each candidate, `candidates x properties`; NaN where none is known."""
-    known = ~values.isnan()
-    shape = (int(candidate.max()) + 1, values.shape[1])
-    total = values.new_zeros(shape).index_add_(0, candidate, values.nan_to_num(nan=0.0))
-    count = values.new_zeros(shape).index_add_(0, candidate, known.to(values))
-    return total / count  # 0 / 0 is NaN
+def _means(candidate: NDArray[np.int64], values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """Mean of the known values of each of n candidates, `n x properties`; NaN where none is known."""
+    means = np.empty((n, values.shape[1]))
+    for column, known in enumerate((~np.isnan(values)).T):
+        total = np.bincount(candidate[known], values[known, column], n)
+        with np.errstate(invalid="ignore"):  # 0 / 0 is NaN
+            means[:, column] = total / np.bincount(candidate[known], minlength=n)
+    return means
 
 
 def _judged(store: Store, goals: Goals, numbers: list[int]) -> Measurement | None:

@@ -271,14 +271,17 @@ def test_what_is_outstanding_is_listed_again(campaign):
     left = json.loads(gfnmat("ask", campaign, "--again", "--json").stdout)
     assert [row["id"] for row in left] == pd.read_csv("ask.csv")["id"].tolist()[1:]
     assert "--again" in refused(gfnmat("ask", campaign, "--again", "-n", 1))
-    assert "--again" in refused(gfnmat("ask", campaign, "--again", "--fidelity", "estimate"))
+    assert len(json.loads(gfnmat("ask", campaign, "--again", "--fidelity", "estimate", "--json").stdout)) == 2
+    assert len(json.loads(gfnmat("ask", campaign, "--again", "--batch", 1, "--json").stdout)) == 2
+    assert "Nothing is outstanding" in gfnmat("ask", campaign, "--again", "--batch", 2).stdout
+    assert "--again" in refused(gfnmat("ask", campaign, "--batch", 1))
 
 
 def test_ask_prints_what_a_program_can_read(campaign):
     (suggestion,) = json.loads(gfnmat("ask", campaign, "-n", 1, "--fidelity", "estimate", "--json").stdout)
     assert suggestion["fidelity"] == "estimate"
     assert set(suggestion) == {
-        "id", "formula", "fidelity", "replicate", "cost", "formation_energy_mean", "formation_energy_sd", "why"
+        "id", "formula", "fidelity", "replicate", "cost", "formation_energy_mean", "formation_energy_sd", "why", "batch"
     }  # fmt: skip
 
 

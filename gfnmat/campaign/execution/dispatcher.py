@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, sleep
+from typing import Any
 
-from gfnmat.campaign.evaluation import Streaks, choices_of, compared
+from gfnmat.campaign.evaluation import EvaluationError, Streaks, choices_of, compared
 from gfnmat.campaign.execution.executors import Executors
 from gfnmat.campaign.execution.failures import failure_of
 from gfnmat.campaign.ladder import Ladder
 from gfnmat.campaign.memory import Memory
-from gfnmat.campaign.records import Answer, Suggestion
+from gfnmat.campaign.records import Answer, Replicate, Suggestion
 from gfnmat.campaign.store import AlreadyToldError, Store
 from gfnmat.execution_config import ExecutionConfig
 from gfnmat.space.candidates import Candidates
@@ -129,19 +130,31 @@ class Dispatcher:
         self._running[future] = task
         return True
 
-    def wait(self, seconds: float) -> None:
-        """Waits until something is back, but not for longer."""
-        wait(self._running, timeout=seconds, return_when=FIRST_COMPLETED)
+    def wait(self, seconds: float, other: Future[Any] | None = None) -> None:
+        """Waits until something is back, the other future is done, or an attempt is due; not for longer."""
+        due = [until - monotonic() for until in self._resting.values()]
+        awaited = [*self._running, *([] if other is None else [other])]
+        pause = max(0.0, min([seconds, *due]))
+        if awaited:
+            wait(awaited, timeout=pause, return_when=FIRST_COMPLETED)
+        else:
+            sleep(pause)
 
     def collect(self) -> bool:
         """Keeps what is back; whether anything was.
 
         Raises:
-            EvaluationError: a rung that fails for everything; those attempts do not count.
+            EvaluationError: a rung that fails for everything, whose attempts do not count; all else is kept.
         """
         done = [future for future in self._running if future.done()]
+        fault: EvaluationError | None = None
         for future in sorted(done, key=lambda future: self._running[future].started):
-            self._settle(self._running.pop(future), future)
+            try:
+                self._settle(self._running.pop(future), future)
+            except EvaluationError as error:
+                fault = error
+        if fault is not None:
+            raise fault
         return bool(done)
 
     def _settle(self, task: Task, future: Future[list[Evaluation]]) -> None:
@@ -174,10 +187,11 @@ class Dispatcher:
             answer = Answer("retryable", error=failure_of(error), seconds=seconds / len(task.batch))
             return [answer] * len(task.batch)
 
-    def _keep(self, answers: dict[int, Answer]) -> None:
+    def _keep(self, answers: Mapping[int, Answer]) -> None:
         """Tells the store; what a person, or another process, has told meanwhile stands."""
+        told: dict[int | Replicate, Answer] = dict(answers.items())
         try:
-            self._store.tell(answers)
+            self._store.tell(told)
         except AlreadyToldError:
             for number, answer in answers.items():
                 with suppress(AlreadyToldError):

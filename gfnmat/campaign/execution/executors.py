@@ -71,7 +71,7 @@ class Executors:
         Raises:
             ConfigError: the executor cannot be started as it is described.
         """
-        said, executor = self._said(rung), self._executor(rung)
+        said, executor = self._said(rung), self.executor(rung)
         if not isinstance(said, WorkersConfig):
             return executor.submit(self._here, rung, materials)
         sent = payload(self._spec(rung), materials, said.threads)
@@ -81,6 +81,16 @@ class Executors:
         if seconds is None and said.memory is None:
             return executor.submit(evaluate, sent)
         return executor.submit(evaluate_within, Limits(seconds, said.memory), sent)
+
+    def executor(self, rung: int) -> Executor:
+        """The executor itself, started when it is first asked for.
+
+        Raises:
+            ConfigError: it cannot be started as it is described.
+        """
+        if rung not in self._executors:
+            self._executors[rung] = self._started(rung)
+        return self._executors[rung]
 
     def close(self, kill: bool = False) -> None:
         """End all executors: after what they have, or, with `kill`, at once."""
@@ -117,11 +127,6 @@ class Executors:
             spec = OracleSpec(fidelity, self._config.problem.properties, folder.resolve())
             self._specs[rung] = spec.pickled()
         return self._specs[rung]
-
-    def _executor(self, rung: int) -> Executor:
-        if rung not in self._executors:
-            self._executors[rung] = self._started(rung)
-        return self._executors[rung]
 
     def _started(self, rung: int) -> Executor:
         said, name = self._said(rung), self._name(rung)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from concurrent.futures import CancelledError
 
+LONGEST = 400
+"""Characters of what an exception says that are kept."""
+
 ENDED = "the executor was ended at once"
 
 
@@ -19,7 +22,17 @@ def failure_of(exception: BaseException) -> str:
     """A sentence for the store about what a future raised: always the machine's fault, never the material's."""
     if isinstance(exception, CancelledError):
         return "the evaluation was cancelled"
-    message = str(exception)
+    message = _in_a_line(exception)
     if isinstance(exception, WorkerDiedError | TaskError | TimeoutError) and message:
         return message
     return f"{type(exception).__name__}: {message}" if message else type(exception).__name__
+
+
+def _in_a_line(exception: BaseException) -> str:
+    try:
+        message = " ".join(str(exception).split())
+        if len(message) > LONGEST and isinstance(reason := getattr(exception, "reason", None), str):
+            message = " ".join(reason.split())  # Parsl describes its executor first
+    except Exception:  # its own description fails
+        return ""
+    return message if len(message) <= LONGEST else f"{message[:LONGEST]} ..."

@@ -6,6 +6,7 @@ import threading
 from contextlib import suppress
 from typing import Self
 
+from gfnmat.campaign.execution.background import start_beside
 from gfnmat.campaign.store import Store, StoreError
 
 
@@ -23,10 +24,9 @@ class Heartbeat:
         self._who = who
         self._lease = lease
         self._end = threading.Event()
-        self._thread = threading.Thread(target=self._beat, daemon=True, name="gfnmat heartbeat")
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        start_beside(self._beat, "gfnmat heartbeat")
         return self
 
     def __exit__(self, *_: object) -> None:

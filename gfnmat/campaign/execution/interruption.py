@@ -30,14 +30,16 @@ class Interruption:
 
     Args:
         is_busy: whether anything is running that can be waited for; otherwise Ctrl-C ends the run at once.
+        drains: told that it is waited for. It is called wherever the program is, and must take no locks.
 
     Attributes:
         is_draining: whether nothing new is to be begun.
     """
 
-    def __init__(self, is_busy: Callable[[], bool]) -> None:
+    def __init__(self, is_busy: Callable[[], bool], drains: Callable[[], None] = lambda: None) -> None:
         self.is_draining = False
         self._is_busy = is_busy
+        self._drains = drains
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -59,6 +61,8 @@ class Interruption:
         if self.is_draining or not self._is_busy():
             raise KeyboardInterrupt
         self.is_draining = True
+        with suppress(RuntimeError):  # where it interrupted what it would use itself, as a stream
+            self._drains()
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         raise StoppedError(number)

@@ -39,6 +39,9 @@ _LAUNCHERS = {
 _SILENT_BEATS = 5
 """Signs of life that may be missing before workers are given up."""
 
+_IN_ITS_OWN_SESSION = "import os, sys; os.setsid(); os.execv(sys.argv[1], sys.argv[1:])"
+"""So that a terminal's Ctrl-C does not end what connects to the workers, and the guard can."""
+
 
 def require_parsl() -> None:
     """Raise ConfigError where Parsl is not installed."""
@@ -101,7 +104,7 @@ def high_throughput_executor(config: ParslConfig, name: str, label: str) -> High
         heartbeat_period=heartbeat,
         heartbeat_threshold=_SILENT_BEATS * heartbeat,
         encrypted=not is_local if config.encrypted is None else config.encrypted,
-        interchange_launch_cmd=[str(_programs() / "interchange.py")],
+        interchange_launch_cmd=[sys.executable, "-c", _IN_ITS_OWN_SESSION, str(_programs() / "interchange.py")],
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import os
 import pickle
 import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,11 +56,12 @@ class ProcessExecutor(Executor):
         self._alive: set[WorkerProcess] = set()
         self._is_shut = self._is_killed = False
         self._guard = Guard()
+        self._owner = os.getpid()
         self._serving = workers
         self._threads = [threading.Thread(target=self._serve, name=f"worker {n}", daemon=True) for n in range(workers)]
         for thread in self._threads:
             thread.start()
-        atexit.register(self.kill)
+        atexit.register(self._kill_at_exit)
 
     @property
     def pids(self) -> list[int]:
@@ -90,12 +93,12 @@ class ProcessExecutor(Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more tasks, and end the workers after the last one."""
         with self._lock:
-            if cancel_futures:
-                self._cancel_waiting()
-            if not self._is_shut:
-                self._is_shut = True
-                for _ in self._threads:
-                    self._jobs.put(None)
+            was_shut, self._is_shut = self._is_shut, True
+        if cancel_futures:
+            self._cancel_waiting()
+        if not was_shut:
+            for _ in self._threads:
+                self._jobs.put(None)
         if wait:
             for thread in self._threads:
                 thread.join()
@@ -108,16 +111,21 @@ class ProcessExecutor(Executor):
                 worker.kill()
         self.shutdown(cancel_futures=True)
 
+    def _kill_at_exit(self) -> None:
+        if os.getpid() == self._owner:  # a copy of this process ends without
+            self.kill()
+
     def _cancel_waiting(self) -> None:
-        waiting = []
-        while not self._jobs.empty():
-            waiting.append(self._jobs.get())
-        for job in waiting:
-            if job is None:
-                self._jobs.put(None)
-            else:
-                job.future.cancel()
-                job.future.set_running_or_notify_cancel()
+        ends = 0
+        with suppress(queue.Empty):
+            while True:
+                job = self._jobs.get_nowait()
+                if job is None:
+                    ends += 1
+                elif job.future.cancel():
+                    job.future.set_running_or_notify_cancel()
+        for _ in range(ends):
+            self._jobs.put(None)
 
     def _serve(self) -> None:
         worker = None
@@ -133,7 +141,7 @@ class ProcessExecutor(Executor):
             is_last = self._serving == 0
         if is_last:
             self._guard.close()
-            atexit.unregister(self.kill)
+            atexit.unregister(self._kill_at_exit)
 
     def _do(self, job: _Job, worker: WorkerProcess | None) -> WorkerProcess | None:
         """Have a job done by the worker, or another if that has died; return the one that can do the next."""
@@ -147,6 +155,8 @@ class ProcessExecutor(Executor):
                 worker, failure = None, WorkerDiedError(f"the worker {reason} before it took the task")
                 continue
             except Exception as reason:
+                if worker is not None:
+                    worker.end()
                 self._dismiss(worker)
                 job.future.set_exception(WorkerDiedError(ENDED) if self._is_killed else reason)
                 return None
@@ -156,21 +166,20 @@ class ProcessExecutor(Executor):
         return None
 
     def _started(self) -> WorkerProcess:
-        for start in range(1, STARTS + 1):
+        """A worker that is ready; raises what its preparation raised, or how it died."""
+        for left in reversed(range(STARTS)):
             worker = self._launched()
             try:
                 succeeded, reason = pickle.loads(worker.prepare())
-            except WorkerDiedError:
+                if not succeeded:
+                    raise reason
+                return worker
+            except Exception as failure:
+                worker.end()
                 self._dismiss(worker)
-                if start == STARTS:
+                if not (left and isinstance(failure, WorkerDiedError)):
                     raise
-                continue
-            if succeeded:
-                break
-            worker.end()
-            self._dismiss(worker)
-            raise reason
-        return worker
+        raise AssertionError("the last start raised")
 
     def _launched(self) -> WorkerProcess:
         with self._lock:

@@ -8,6 +8,7 @@ from concurrent.futures import Executor, Future
 from concurrent.futures import wait as wait_for
 from contextlib import suppress
 from typing import Any
+from uuid import uuid4
 
 from gfnmat.campaign.execution.failures import ENDED, TaskError, WorkerDiedError
 from gfnmat.campaign.execution.sending import failed, outcome, pickled_task, settle
@@ -39,7 +40,7 @@ class RemoteExecutor(Executor):
         if self._is_shut:
             raise RuntimeError("the executor was shut down and takes no tasks; make another")
         try:
-            theirs = self._other.submit(outcome, pickled_task(fn, args, kwargs))
+            theirs = self._other.submit(outcome, pickled_task(fn, args, kwargs), uuid4().hex)
         except Exception as reason:
             return failed(reason)
         mine: Future[Any] = Future()

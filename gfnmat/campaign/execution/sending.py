@@ -45,8 +45,11 @@ def settle(future: Future[Any], sent: bytes | bytearray) -> None:
         future.set_exception(value)
 
 
-def outcome(task: bytes | bytearray) -> bytes:
-    """Call a pickled function with its arguments; return pickled whether it returned, and what, or what it raised."""
+def outcome(task: bytes | bytearray, unique: str = "") -> bytes:
+    """Call a pickled function with its arguments; return pickled whether it returned, and what, or what it raised.
+
+    unique: tells equal tasks apart; Dask would do one and give its answer to both, and a replicate would say nothing.
+    """
     try:
         function, args, kwargs = pickle.loads(task)
         returned = function(*args, **kwargs)

@@ -10,7 +10,7 @@ from gfnmat.campaign.people.table import error_of, headed
 from gfnmat.campaign.records import STATUSES
 from oracles import property_named
 
-IDENTIFYING = ("id", "batch", "formula", "space_group", "key", "fidelity", "replicate")
+IDENTIFYING = ("id", "formula", "space_group", "key", "fidelity", "replicate")
 """Columns that say what a row is about, in the order of a sheet; those of them that there are."""
 _STATUS_MEANINGS = {
     "done": "it was measured: give a value",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gfnmat.campaign.people.files import check_writable, write_whole
 from gfnmat.campaign.people.injection import guarded
@@ -36,6 +36,27 @@ def write_suggestions(frame: pd.DataFrame, path: Path, properties: Sequence[str]
     else:
         table = sheet.map(lambda cell: guarded(cell) if isinstance(cell, str) else cell)
         write_whole(path, table.to_csv(index=False).encode())
+
+
+def require_nothing_filled_in(path: Path, properties: Sequence[str]) -> None:
+    """Raise ValueError where a sheet is there that somebody has begun to fill in: writing it anew would lose that."""
+    from gfnmat.campaign.people.reading import read_results
+
+    if not path.exists():
+        return
+    try:
+        sheet = read_results(path)
+    except ValueError:
+        return
+    filled = [column for column in to_fill_in(properties) if column in sheet and not _is_empty(sheet[column])]
+    if "id" in sheet and filled:
+        raise ValueError(
+            f"{path} is a sheet in which {', '.join(filled)} has been filled in; tell it first, or give another name."
+        )
+
+
+def _is_empty(column: pd.Series[Any]) -> bool:
+    return bool(all(cell is None or cell != cell or not str(cell).strip() for cell in column))
 
 
 def sheet_of(frame: pd.DataFrame, properties: Sequence[str], campaign: str) -> pd.DataFrame:

@@ -15,14 +15,39 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoResultFound, NoSuchModuleError
 
 from gfnmat.campaign.store.errors import StoreError, UnreachableError, in_words, is_passing
+from gfnmat.campaign.store.json_text import parsed
 
 PATIENCE = 60.0
 """Seconds for which a server that answered before may be away, and a SQLite file locked by others."""
 
 LONGEST_WAIT = 2.0
 NETWORK_FILE_SYSTEMS = frozenset(
-    "nfs nfs4 cifs smb3 smbfs afs ncpfs 9p lustre gpfs beegfs ceph glusterfs orangefs pvfs2 wekafs panfs "
-    "fuse.sshfs fuse.glusterfs fuse.ceph fuse.s3fs fuse.rclone fuse.davfs2 davfs".split()
+    [
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "afs",
+        "ncpfs",
+        "9p",
+        "lustre",
+        "gpfs",
+        "beegfs",
+        "ceph",
+        "glusterfs",
+        "orangefs",
+        "pvfs2",
+        "wekafs",
+        "panfs",
+        "fuse.sshfs",
+        "fuse.glusterfs",
+        "fuse.ceph",
+        "fuse.s3fs",
+        "fuse.rclone",
+        "fuse.davfs2",
+        "davfs",
+    ]
 )
 
 Result = TypeVar("Result")
@@ -103,9 +128,9 @@ def _engine(given: str) -> Engine:
         if url.drivername == "postgresql":
             url = url.set(drivername="postgresql+psycopg")
         if url.get_backend_name() == "sqlite":
-            engine = create_engine(url, connect_args={"timeout": PATIENCE})
+            engine = create_engine(url, connect_args={"timeout": PATIENCE}, json_deserializer=parsed)
         else:
-            engine = create_engine(url, pool_pre_ping=True, connect_args=_timeouts(url))
+            engine = create_engine(url, pool_pre_ping=True, connect_args=_timeouts(url), json_deserializer=parsed)
     except StoreError:
         raise
     except ImportError as error:

@@ -11,7 +11,7 @@ from sqlalchemy.sql import ColumnElement
 from gfnmat.campaign.records import Choice, Limits, Origin, RoundRecord, Suggestion
 from gfnmat.campaign.store import clock, owner
 from gfnmat.campaign.store.checkpoints import Checkpoints
-from gfnmat.campaign.store.ledger import balance_of, enter
+from gfnmat.campaign.store.ledger import balance_of, reserve
 from gfnmat.campaign.store.rows import (
     candidate_row,
     key_hash,
@@ -89,8 +89,10 @@ def insert_suggestions(
             insert(candidates).returning(candidates.c.id, sort_by_parameter_order=True), rows
         ).scalars()
         known.update(zip(new, numbers, strict=True))
-    last = select(func.coalesce(func.max(suggestions.c.batch), 0)).where(suggestions.c.campaign_id == campaign)
-    batch = connection.execute(last).scalar_one() + 1
+    row = suggestions.c
+    # batches ascend; with `+ 0` no index is used, by which all of the campaign's would be read and not only the last
+    last = select(row.batch).where(row.campaign_id + 0 == campaign).order_by(row.id.desc()).limit(1)
+    batch = (connection.execute(last).scalar() or 0) + 1
     common = {"campaign_id": campaign, "batch": batch, "round": round_number, "origin": origin, "token": token}
     rows = [
         {
@@ -108,8 +110,7 @@ def insert_suggestions(
         Suggestion(number, replace(choice, structure=None), round_number, origin, 0, batch)
         for number, choice in zip(numbers, chosen, strict=True)
     ]
-    for one in issued:
-        enter(connection, campaign, one.id, "reserved", one.choice.cost, 0.0)
+    reserve(connection, campaign, {suggestion.id: suggestion.choice.cost for suggestion in issued})
     return issued
 
 

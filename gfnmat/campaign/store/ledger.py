@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, insert, select
@@ -10,6 +11,8 @@ from gfnmat.campaign.store.schema import ledger
 
 FREE = ("withdrawn", "retryable")
 """Statuses of what costs nothing: it was not done, or no machine could."""
+
+_ENTER = insert(ledger)
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,15 @@ def settled(before: str, after: str, cost: float) -> tuple[float, float]:
     return reserved_after - reserved, spent_after - spent
 
 
+def reserve(connection: Connection, campaign: int, costs: Mapping[int, float]) -> None:
+    """Writes one line a suggestion that was issued, unless it costs nothing."""
+    common = {"campaign_id": campaign, "entry": "reserved", "spent": 0.0}
+    if lines := [{**common, "suggestion_id": number, "reserved": cost} for number, cost in costs.items() if cost]:
+        connection.execute(_ENTER, lines)
+
+
 def enter(connection: Connection, campaign: int, suggestion: int, entry: str, reserved: float, spent: float) -> None:
     """Writes one line, unless it changes nothing."""
     if reserved or spent:
-        connection.execute(
-            insert(ledger).values(
-                campaign_id=campaign, suggestion_id=suggestion, entry=entry, reserved=reserved, spent=spent
-            )
-        )
+        line = {"campaign_id": campaign, "suggestion_id": suggestion, "entry": entry}
+        connection.execute(_ENTER, {**line, "reserved": reserved, "spent": spent})

@@ -123,7 +123,7 @@ def select_answers(campaign: int) -> Select[Any]:
     return select(*columns).where(told.campaign_id == campaign).order_by(told.id)
 
 
-def answer(row: Row[Any]) -> Answer:
+def answer(row: Any) -> Answer:
     """What a row of `select_answers` answers, without the structure."""
     _, _, status, values, errors, seconds, error, duplicate_of, provenance = row
     return Answer(
@@ -139,7 +139,7 @@ def answer(row: Row[Any]) -> Answer:
 
 def record_row(record: RoundRecord, number: int) -> dict[str, Any]:
     """A round's record as plain values; JSON has no infinity and no NaN."""
-    return _finite(asdict(replace(record, round=number)))  # type: ignore[no-any-return]
+    return _finite(asdict(replace(record, round=number)))
 
 
 def round_record(kept: Mapping[str, Any]) -> RoundRecord:

@@ -197,6 +197,4 @@ def guards(table: str, dialect: str) -> list[str]:
 for _table in APPEND_ONLY:
     for _dialect in ("sqlite", "postgresql"):
         for _statement in guards(_table.name, _dialect):
-            event.listen(
-                _table, "after_create", DDL(_statement.replace("%", "%%")).execute_if(dialect=_dialect)
-            )
+            event.listen(_table, "after_create", DDL(_statement.replace("%", "%%")).execute_if(dialect=_dialect))

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, func, insert, select
 from gfnmat.campaign.records import UNLIMITED, Answer, Choice, Limits, Measurement, Replicate, RoundRecord, Suggestion
 from gfnmat.campaign.store import issuing, telling
 from gfnmat.campaign.store.checkpoints import checkpoints_of
+from gfnmat.campaign.store.columns import Told, read_told
 from gfnmat.campaign.store.database import Database
 from gfnmat.campaign.store.ledger import Balance, balance_of
 from gfnmat.campaign.store.opening import create_tables, require_readable
@@ -121,9 +122,7 @@ class SqlStore:
         )
         return self._write(lambda connection, mine: issuing.issue(connection, mine, order, self._checkpoints))
 
-    def claim(
-        self, who: str, rung: int, most: int, lease: float, but_not: Collection[int] = ()
-    ) -> list[Suggestion]:
+    def claim(self, who: str, rung: int, most: int, lease: float, but_not: Collection[int] = ()) -> list[Suggestion]:
         """Leases suggestions of the loop to an owner; see `Store.claim`."""
         return self._write(
             lambda connection, mine: issuing.claim(connection, mine, who, rung, most, lease, but_not), exclusive=False
@@ -146,18 +145,14 @@ class SqlStore:
         token = uuid4().hex
         return self._write(lambda connection, mine: telling.tell(connection, mine, answers, correct, token))
 
-    def add(
-        self, found: Sequence[tuple[Choice, Answer]], fidelities: Sequence[str], correct: bool = False
-    ) -> int:
+    def add(self, found: Sequence[tuple[Choice, Answer]], fidelities: Sequence[str], correct: bool = False) -> int:
         """Keeps answers that nobody asked for, all or none; see `Store.add`."""
         token = uuid4().hex
         return self._write(lambda connection, mine: telling.add(connection, mine, found, fidelities, correct, token))
 
     def suggestions(self, after: int = 0) -> list[Suggestion]:
         """Everything that was issued, in order, with a number above `after`; the structures are left in the store."""
-        return self._read_all(
-            lambda mine: select_suggestions(mine).where(suggestions.c.id > after), suggestion
-        )
+        return self._read_all(lambda mine: select_suggestions(mine).where(suggestions.c.id > after), suggestion)
 
     def answers(self, after: int = 0) -> list[tuple[int, int, Answer]]:
         """Place in the order of telling (above `after`), number of the suggestion, answer; structures are left."""
@@ -256,20 +251,10 @@ class SqlStore:
         found = self._read(lambda connection, mine: connection.execute(query.where(_of(suggestions, mine))).all())
         return {(rung, state): n for rung, state, n in found or ()}
 
-    def values(self, rung: int) -> list[tuple[int, int, Mapping[str, float]]]:
-        """Suggestion, candidate and values of everything that is done at a rung, in the order of telling."""
-        row, told = suggestions.c, measurements.c
-        query = (
-            select(told.suggestion_id, row.candidate_id, told["values"])
-            .join(suggestions, told.suggestion_id == row.id)
-            .order_by(told.id)
-        )
-
-        def work(connection: Connection, mine: int) -> list[tuple[int, int, Mapping[str, float]]]:
-            done = (row.campaign_id == mine) & (row.state == "done") & (row.rung == rung)
-            return [tuple(line) for line in connection.execute(query.where(done))]  # type: ignore[misc]
-
-        return self._read(work) or []
+    def values(self, rung: int, properties: Sequence[str]) -> Told:
+        """Everything that is done at a rung, each suggestion once."""
+        found = self._read(lambda connection, mine: read_told(connection, mine, rung, properties))
+        return found or Told.nothing(properties)
 
     def _read(self, work: Callable[[Connection, int], Result]) -> Result | None:
         """What work reads of this campaign; None while there is none."""
@@ -296,7 +281,7 @@ class SqlStore:
         assert number is not None
 
         def run(connection: Connection) -> Result:
-            if exclusive:
+            if exclusive and connection.dialect.name != "sqlite":  # which has one writer at a time as it is
                 connection.execute(select(campaigns.c.id).where(campaigns.c.id == number).with_for_update())
             return work(connection, number)
 
@@ -345,7 +330,7 @@ def _of(table: Any, campaign: int | None) -> Any:
 def _latest_file(connection: Connection, campaign: int) -> Mapping[str, Any]:
     row = campaign_files.c
     query = select(row.content).where(row.campaign_id == campaign).order_by(row.version.desc()).limit(1)
-    return connection.execute(query).scalar_one()  # type: ignore[no-any-return]
+    return connection.execute(query).scalar_one()
 
 
 def _parts(numbers: Collection[int] | None) -> Iterator[Sequence[int] | None]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gfnmat.campaign.records import UNLIMITED, Answer, Choice, Limits, Measurement, Replicate, RoundRecord, Suggestion
+from gfnmat.campaign.store.columns import Told
 from gfnmat.campaign.store.ledger import Balance
 
 if TYPE_CHECKING:
@@ -141,5 +142,5 @@ class Store(Protocol):
     def counts(self) -> dict[tuple[int, str], int]:
         """How many suggestions there are by rung and state: `open`, or the status of what counts as told."""
 
-    def values(self, rung: int) -> list[tuple[int, int, Mapping[str, float]]]:
-        """Suggestion, candidate and values of everything that is done at a rung, in the order of telling."""
+    def values(self, rung: int, properties: Sequence[str]) -> Told:
+        """Everything that is done at a rung, each suggestion once; meant for very many."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from gfnmat.campaign.records import Answer, Choice, Replicate
 from gfnmat.campaign.store.errors import AlreadyToldError, StoreError
@@ -13,6 +13,21 @@ from gfnmat.campaign.store.issuing import count_rounds, insert_suggestions, know
 from gfnmat.campaign.store.ledger import enter, settled
 from gfnmat.campaign.store.rows import answer_row
 from gfnmat.campaign.store.schema import campaigns, candidates, measurements, suggestions
+
+# made once: to make statements anew for each answer takes longer than the database does
+_SUGGESTION = select(suggestions).where(suggestions.c.id == bindparam("number"))
+_LATEST = (
+    select(measurements)
+    .where(measurements.c.suggestion_id == bindparam("number"))
+    .order_by(measurements.c.revision.desc())
+    .limit(1)
+)
+_KEEP = insert(measurements)
+_SETTLE = (
+    update(suggestions)
+    .where(suggestions.c.id == bindparam("number"))
+    .values(state=bindparam("status"), live=bindparam("is_live"), lease_owner=None, lease_until=None)
+)
 
 
 def tell(
@@ -33,16 +48,14 @@ def add(
     correct: bool,
     token: str,
 ) -> int:
-    """Keeps answers that nobody asked for, each issued with its answer unless it was issued before; how many were new."""
+    """Keeps answers that nobody asked for, each issued with its answer unless it was before; how many were new."""
     new = 0
     number = count_rounds(connection, campaign)
     for choice, answer in found:
         known = known_candidate(connection, campaign, choice.key)
         row = _live(connection, known.get(choice.key), choice.rung, choice.replicate)
         if row is None:
-            (issued,) = insert_suggestions(
-                connection, campaign, [choice], fidelities, "imported", number, token, known
-            )
+            (issued,) = insert_suggestions(connection, campaign, [choice], fidelities, "imported", number, token, known)
             row = _row(connection, issued.id)
         assert row is not None
         new += _tell_one(connection, campaign, row, answer, correct)
@@ -50,7 +63,7 @@ def add(
 
 
 def _row(connection: Connection, number: int) -> Row[Any] | None:
-    return connection.execute(select(suggestions).where(suggestions.c.id == number)).first()
+    return connection.execute(_SUGGESTION, {"number": number}).first()
 
 
 def _live(connection: Connection, candidate: int | None, rung: int, replicate: int) -> Row[Any] | None:
@@ -97,9 +110,7 @@ def _suggested(connection: Connection, campaign: int, place: int | Replicate, to
 
 def _tell_one(connection: Connection, campaign: int, row: Row[Any], answer: Answer, correct: bool) -> int:
     """Keeps one answer; 1 if it says anything new, else 0."""
-    told = measurements.c
-    latest = select(measurements).where(told.suggestion_id == row.id).order_by(told.revision.desc()).limit(1)
-    kept = connection.execute(latest).first()
+    kept = connection.execute(_LATEST, {"number": row.id}).first()
     written = answer_row(answer)
     if kept is not None:
         if _says_nothing_new(written, kept):
@@ -113,19 +124,9 @@ def _tell_one(connection: Connection, campaign: int, row: Row[Any], answer: Answ
         if answer.structure is None and _completes(written, kept):
             written |= {"structure": kept.structure, "duplicate_of": kept.duplicate_of}
     revision = 0 if kept is None else kept.revision + 1
-    connection.execute(
-        insert(measurements).values(campaign_id=campaign, suggestion_id=row.id, revision=revision, **written)
-    )
-    connection.execute(
-        update(suggestions)
-        .where(suggestions.c.id == row.id)
-        .values(
-            state=answer.status,
-            live=_stays_live(connection, row, answer.status),
-            lease_owner=None,
-            lease_until=None,
-        )
-    )
+    connection.execute(_KEEP, {"campaign_id": campaign, "suggestion_id": row.id, "revision": revision, **written})
+    is_live = _stays_live(connection, row, answer.status)
+    connection.execute(_SETTLE, {"number": row.id, "status": answer.status, "is_live": is_live})
     enter(connection, campaign, row.id, answer.status, *settled(row.state, answer.status, row.cost))
     return 1
 

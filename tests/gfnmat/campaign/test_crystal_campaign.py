@@ -291,7 +291,7 @@ def test_crystals_that_the_target_refuses_as_they_are_cost_nothing(tmp_path: Pat
 
 def test_a_store_of_another_space_of_crystals_is_refused(open_campaign: Opener) -> None:
     open_campaign().ask(1)
-    with pytest.raises(StoreError, match="has a campaign 'crystals' already, .* differs in space"):
+    with pytest.raises(StoreError, match=r"has a campaign 'crystals' already, .* differs in space"):
         open_campaign(space={**SPACE, "crystal_systems": ["cubic"]})
     assert open_campaign(name="another").outstanding().empty
 

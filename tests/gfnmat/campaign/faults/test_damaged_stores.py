@@ -34,7 +34,13 @@ def fill(store: SqlStore, rounds: int = 4) -> None:
 
 def read_all(store: SqlStore) -> None:
     store.suggestions(), store.answers(), store.measurements(), store.rounds(), store.files(), store.counts()
-    store.balance(), store.values(0), store.proposer_state(), store.provenance(), store.proposed_structures()
+    (
+        store.balance(),
+        store.values(0, ["density"]),
+        store.proposer_state(),
+        store.provenance(),
+        store.proposed_structures(),
+    )
 
 
 @pytest.fixture

@@ -1,18 +1,11 @@
-"""Suggestions as a campaign issues them, of two properties at two rungs, and one that is the user's own."""
+"""Suggestions as a campaign issues them, by number and as a frame."""
 
 import pandas as pd
 import pytest
 
 from gfnmat.campaign.frames import suggestions_frame
-from gfnmat.campaign.records import Choice, Suggestion
-
-PROPERTIES = ("bulk_modulus", "density", "shine")
-FIDELITIES = ("hint", "lab")
-
-
-def suggestion(number: int, formula: str, rung: int = 1, replicate: int = 0) -> Suggestion:
-    choice = Choice(formula, formula, rung, 1.0, {"density": 3.25}, {"density": 0.5}, "because", replicate=replicate)
-    return Suggestion(number, choice, round=0, asked=True, attempts=0)
+from gfnmat.campaign.records import Suggestion
+from tests.gfnmat.campaign.people.issued import FIDELITIES, PROPERTIES, suggestion
 
 
 @pytest.fixture

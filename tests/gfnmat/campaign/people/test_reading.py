@@ -6,11 +6,11 @@ from typing import Any
 
 import openpyxl
 import pytest
-from conftest import PROPERTIES
 
 from gfnmat.campaign.people.reading import read_results
 from gfnmat.campaign.people.results import answers_from
 from gfnmat.campaign.records import Suggestion
+from tests.gfnmat.campaign.people.issued import PROPERTIES
 
 
 def table(tmp_path: Path, text: str | bytes, name: str = "results.csv") -> Path:

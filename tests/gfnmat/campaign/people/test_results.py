@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import FIDELITIES, PROPERTIES, suggestion
 
 from gfnmat.campaign.people.results import answers_from
 from gfnmat.campaign.records import Answer, Replicate, Suggestion
+from tests.gfnmat.campaign.people.issued import FIDELITIES, PROPERTIES, suggestion
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from xml.etree import ElementTree
 import openpyxl
 import pandas as pd
 import pytest
-from conftest import FIDELITIES, PROPERTIES, suggestion
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,10 +19,11 @@ from gfnmat.campaign.people.injection import guarded, unguarded
 from gfnmat.campaign.people.legend import legend_of
 from gfnmat.campaign.people.reading import read_results
 from gfnmat.campaign.people.results import answers_from
-from gfnmat.campaign.people.sheet import check_writable, sheet_of, write_suggestions
+from gfnmat.campaign.people.sheet import check_writable, require_nothing_filled_in, sheet_of, write_suggestions
 from gfnmat.campaign.people.table import headed
 from gfnmat.campaign.records import STATUSES, Answer, Suggestion
 from oracles import property_named
+from tests.gfnmat.campaign.people.issued import FIDELITIES, PROPERTIES, suggestion
 
 HEADERS = [
     *["id", "formula", "fidelity", "replicate"],
@@ -145,8 +145,8 @@ def test_the_columns_to_fill_in_come_after_what_a_row_is_about(frame: pd.DataFra
 
 def test_a_column_that_is_new_to_suggestions_is_kept(frame: pd.DataFrame) -> None:
     columns = list(sheet_of(frame.assign(batch="B1", risk=0.5), ["density"], "ceramics"))
-    assert columns[:3] == ["id", "batch", "formula"]
-    assert columns[-2:] == ["risk", "campaign"]
+    assert columns[:2] == ["id", "formula"]
+    assert columns[-3:] == ["batch", "risk", "campaign"]
 
 
 def test_crystals_have_their_group_and_key(tmp_path: Path) -> None:
@@ -271,3 +271,18 @@ def test_whether_a_file_can_be_written_is_seen_without_writing(tmp_path: Path) -
     check_writable(tmp_path / "new" / "ask.XLSX")
     assert kept.read_text() == "filled in"
     assert list((tmp_path / "new").iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", [".csv", ".xlsx"])
+def test_a_sheet_that_was_begun_to_be_filled_in_is_not_overwritten(
+    frame: pd.DataFrame, tmp_path: Path, ending: str
+) -> None:
+    path = tmp_path / f"sheet{ending}"
+    require_nothing_filled_in(path, PROPERTIES)
+    write_suggestions(frame, path, PROPERTIES, "mine")
+    require_nothing_filled_in(path, PROPERTIES)
+    begun = read_results(path)
+    begun["note"] = ["in the furnace", *[""] * (len(begun) - 1)]
+    begun.to_csv(path, index=False) if ending == ".csv" else begun.to_excel(path, index=False)
+    with pytest.raises(ValueError, match="in which note has been filled in; tell it first"):
+        require_nothing_filled_in(path, PROPERTIES)

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
@@ -206,9 +207,12 @@ class StoreContract:
         assert [s.id for s in again().suggestions(after=first.id)] == [second.id]
         assert [m.suggestion.id for m in store.measurements([second.id])] == [second.id]
         assert store.counts() == {(1, "done"): 2}
-        last = {number: values for number, _, values in store.values(1)}
-        assert last == {first.id: {"density": 2.0}, second.id: {"density": 3.0}}
-        assert store.values(0) == []
+        last = store.values(1, ["density", "band_gap"])
+        assert last.suggestions.tolist() == [first.id, second.id]
+        assert len(set(last.candidates.tolist())) == 2
+        assert last.values[:, 0].tolist() == [2.0, 3.0]
+        assert np.isnan(last.values[:, 1]).all()
+        assert store.values(0, ["density"]).values.shape == (0, 1)
 
     def test_answers_that_nobody_asked_for_are_issued_with_themselves(
         self, store: Store, again: Callable[[], Store]
@@ -269,7 +273,7 @@ class StoreContract:
         late = reopened()
         late.open("mine", {"seed": 7}, {}, check)
         store.issue([choice()], LADDER, None, None, 0, asked=True)
-        with pytest.raises(StoreError, match="there is .*Li"):
+        with pytest.raises(StoreError, match=r"there is .*Li"):
             late.issue([choice("Li2O")], LADDER, None, None, 0, asked=True)
         assert len(store.suggestions()) == 1
 

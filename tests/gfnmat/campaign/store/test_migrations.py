@@ -56,7 +56,9 @@ def test_a_store_of_an_earlier_schema_is_refused_with_the_command_that_upgrades_
     old: Callable[[int], str], version: int
 ) -> None:
     url = old(version)
-    with pytest.raises(StoreError, match=f"has schema 000{version}, and this gfnmat reads {REVISION}; .*gfnmat upgrade {url}"):
+    with pytest.raises(
+        StoreError, match=f"has schema 000{version}, and this gfnmat reads {REVISION}; .*gfnmat upgrade {url}"
+    ):
         opened(url)
     assert upgrade(url) == (f"000{version}", REVISION)
     assert upgrade(url) == (REVISION, REVISION)
@@ -132,7 +134,7 @@ def test_an_upgrade_that_fails_changes_nothing(old: Callable[[int], str], tmp_pa
         connection.execute(damage)
         connection.commit()
     before = _tables(url)
-    with pytest.raises(StoreError, match="cannot be upgraded, and was left as it is: .*(FOREIGN KEY|soon)"):
+    with pytest.raises(StoreError, match=r"cannot be upgraded, and was left as it is: .*(FOREIGN KEY|soon)"):
         upgrade(url)
     assert _tables(url) == before
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from gfnmat.campaign.store.sql_store import SqlStore
 from gfnmat.campaign.store import Store, StoreError
+from gfnmat.campaign.store.sql_store import SqlStore
 from tests.gfnmat.campaign.store.contract import StoreContract
 from tests.servers.postgresql import PostgresCluster
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gfnmat.campaign.store.sql_store import SqlStore
 from gfnmat.campaign.store import Store, StoreError
+from gfnmat.campaign.store.sql_store import SqlStore
 from tests.gfnmat.campaign.store.contract import StoreContract
 
 

@@ -36,7 +36,7 @@ def upgrade() -> None:
     for earlier in range(version, 4):
         op.execute(EARLIER[earlier])
     for index in sa.inspect(connection).get_indexes("suggestions"):
-        op.drop_index(index["name"], "suggestions")
+        op.drop_index(str(index["name"]), "suggestions")
     old = {name: f"old_{name}" for name in ("campaign", "suggestions", "measurements", "rounds")}
     for name, aside in old.items():
         op.rename_table(name, aside)
@@ -238,7 +238,9 @@ def _fill(connection: sa.Connection) -> None:
 
 def _json(table: sa.Table, *names: str) -> list[Any]:
     """The columns of a table, of which some hold JSON, whatever the database says of their type."""
-    return [sa.type_coerce(column, sa.JSON).label(column.name) if column.name in names else column for column in table.c]
+    return [
+        sa.type_coerce(column, sa.JSON).label(column.name) if column.name in names else column for column in table.c
+    ]
 
 
 def _into(table: sa.Table) -> Any:
