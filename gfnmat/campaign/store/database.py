@@ -21,34 +21,13 @@ PATIENCE = 60.0
 """Seconds for which a server that answered before may be away, and a SQLite file locked by others."""
 
 LONGEST_WAIT = 2.0
-NETWORK_FILE_SYSTEMS = frozenset(
-    [
-        "nfs",
-        "nfs4",
-        "cifs",
-        "smb3",
-        "smbfs",
-        "afs",
-        "ncpfs",
-        "9p",
-        "lustre",
-        "gpfs",
-        "beegfs",
-        "ceph",
-        "glusterfs",
-        "orangefs",
-        "pvfs2",
-        "wekafs",
-        "panfs",
-        "fuse.sshfs",
-        "fuse.glusterfs",
-        "fuse.ceph",
-        "fuse.s3fs",
-        "fuse.rclone",
-        "fuse.davfs2",
-        "davfs",
-    ]
-)
+# fmt: off
+NETWORK_FILE_SYSTEMS = frozenset({
+    "nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "davfs", "ceph", "glusterfs", "orangefs", "pvfs2",
+    "lustre", "gpfs", "beegfs", "wekafs", "panfs",
+    "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.rclone", "fuse.davfs2",
+})
+# fmt: on
 
 Result = TypeVar("Result")
 

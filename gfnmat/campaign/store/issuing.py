@@ -181,9 +181,8 @@ def _keep_round(connection: Connection, campaign: int, order: Issue, number: int
         )
     )
     checkpoints.drop(connection, superseded)
-    connection.execute(
-        update(rounds).where(mine, rounds.c.checkpoint.in_(superseded)).values(checkpoint=None)
-    ) if superseded else None
+    if superseded:
+        connection.execute(update(rounds).where(mine, rounds.c.checkpoint.in_(superseded)).values(checkpoint=None))
 
 
 def claim(
