@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 
 class StoreError(ValueError):
@@ -63,17 +63,20 @@ def in_words(error: Exception, url: str) -> str:
     return f"{url} cannot be used: {first}."
 
 
-_PASSING = (
-    *("starting up", "shutting down", "recovery mode", "Connection refused", "too many clients", "remaining"),
-    *("closed the connection", "Connection reset", "could not receive data", "could not send data", "SSL SYSCALL"),
-    *("accepting connections", "timeout expired", "No route to host", "Network is unreachable", "Broken pipe"),
-)
-"""Parts of messages of a server, or of its machine, that is on its way down or up again."""
+_LASTING = ("authentication failed", "does not exist", "no password", "permission denied", "pg_hba.conf", "invalid")
+"""Parts of messages of a connection that fails, and will fail again."""
 
 
 def is_passing(error: DBAPIError) -> bool:
-    """Whether the same may succeed in a moment: the connection broke, or the server is restarting."""
-    state = getattr(error.orig, "sqlstate", None) or ""
-    if state[:2] in ("08", "57") or state in ("40001", "40P01"):  # connection, operator; serialization, deadlock
+    """Whether the same may succeed in a moment: the connection broke, or the server is restarting.
+
+    A connection that cannot be made has no code to tell why, and its message may be in any language: it is taken to
+    pass unless it surely does not.
+    """
+    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or ""
+    if state[:2] in ("08", "57") or state in ("40001", "40P01", "53300"):  # connection, operator; conflicts; too many
         return True
-    return error.connection_invalidated or any(part in str(error.orig) for part in _PASSING)
+    if error.connection_invalidated:
+        return True
+    is_of_postgresql = type(error.orig).__module__.startswith("psycopg") and isinstance(error, OperationalError)
+    return is_of_postgresql and not state and not any(part in str(error.orig) for part in _LASTING)

@@ -30,7 +30,8 @@ def test_a_campaign_that_was_killed_ends_as_one_that_was_not(tmp_path: Path, pos
     lives: list[Life] = []
     for engine, life in enumerate(whole):
         drawn = rng.randrange(2, life.commits)
-        times: list[tuple[int, When] | None] = [(1, "after"), (life.commits, "before"), (drawn, "after"), None]
+        first_or_last: tuple[int, When] = (life.commits, "before") if engine else (1, "after")
+        times: list[tuple[int, When] | None] = [first_or_last, (drawn, "after"), None]
         for n, at in enumerate(times):
             url = postgres.new_database() if engine else f"sqlite:///{tmp_path / f'killed-{n}.db'}"
             lives.append(Life(url, at, rng.uniform(0, life.seconds) if at is None else None))

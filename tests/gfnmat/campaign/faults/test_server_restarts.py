@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from psycopg import OperationalError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError as DatabaseError
 
 from gfnmat import Campaign
 from gfnmat.campaign.records import Answer, Choice, RoundRecord
@@ -184,11 +184,12 @@ def test_a_run_that_a_server_left_for_long_is_gone_on_with_by_the_same_object(
         ("connection failed: could not receive data from server: Connection reset by peer", True),
         ("connection failed: Connection refused\n\tIs the server running on that host", True),
         ("connection timeout expired", True),
+        ("connection failed: FATAL:  terminating connection due to administrator command", True),
+        ("connection failed: FATAL:  das Datenbanksystem startet", True),
         ("FATAL:  sorry, too many clients already", True),
         ('FATAL:  password authentication failed for user "me"', False),
         ('FATAL:  database "none" does not exist', False),
     ],
 )
 def test_what_may_pass_is_told_from_what_will_not(message: str, passes: bool) -> None:
-    error = OperationalError(message)
-    assert is_passing(DBAPIError("SELECT 1", {}, error)) is passes
+    assert is_passing(DatabaseError("SELECT 1", {}, OperationalError(message))) is passes
