@@ -110,11 +110,13 @@ class SqlStore:
         round_number: int,
         asked: bool,
         limits: Limits = UNLIMITED,
+        by_hand: Collection[int] = (),
     ) -> list[Suggestion]:
         """Gives choices numbers and reserves their cost; see `Store.issue`."""
         order = issuing.Issue(
             choices,
             fidelities,
+            by_hand,
             "asked" if asked else "loop",
             uuid4().hex,
             round_number,
