@@ -112,9 +112,10 @@ def test_at_every_commit_what_had_returned_is_there_and_nothing_is_half_there(
         assert death.said == lived.said[: len(death.said)]
         for line in death.said:
             assert is_there(line, found[n, when]), f"{line}: that had returned, and is gone after {n}, {when}"
-    # "after" one commit is the same as "before" the next
-    resumed = live(PROGRAM, [Life(urls[n, "before"]) for n in numbers], tmp_path, STORE_ALONE)
-    for n, life in zip(numbers, resumed, strict=True):
+    # "after" one commit is the same as "before" the next; to go on is the same on a server, which takes twice as long
+    some = numbers[::3] if whole.startswith("postgresql") else numbers
+    resumed = live(PROGRAM, [Life(urls[n, "before"]) for n in some], tmp_path, STORE_ALONE)
+    for n, life in zip(some, resumed, strict=True):
         assert not life.killed
         tables = require_whole(urls[n, "before"])
         assert facts_of(tables) == end, f"killed before commit {n}, and resumed"
