@@ -148,7 +148,9 @@ def status(file: CampaignFile, store: StoreUrl = None, as_json: AsJson = False) 
     typer.echo(f"cost {found.spent:.4g} of {found.budget:.4g}{reserved}")
     typer.echo(f"outstanding: {found.outstanding}{hint}")
     typer.echo(f"best: {best}")
-    empty = "" if found.rounds_done or found.spent else " (nothing is kept there yet)"
+    is_empty = not (found.rounds_done or found.spent or found.outstanding or any(found.counts.values()))
+    others = f"; it holds {', '.join(found.others)}" if found.others else ""
+    empty = f" (nothing is kept there yet of {found.name}{others})" if is_empty else ""
     typer.echo(f"store: {found.store}{empty}")
     states = sorted({state for counts in found.counts.values() for state in counts})
     rows = [{"fidelity": name, **{s: counts.get(s, 0) for s in states}} for name, counts in found.counts.items()]

@@ -216,6 +216,13 @@ class SqlStore:
         kept = self._read(work) or {}
         return {number: Structure.from_dict(one) for number, one in kept.items() if one is not None}
 
+    def names(self) -> list[str]:
+        """Of all campaigns here, in the order in which they were started."""
+        if not require_readable(self._database):
+            return []
+        query = select(campaigns.c.name).order_by(campaigns.c.id)
+        return self._database.read(lambda connection: list(connection.execute(query).scalars()))
+
     def campaigns_of(self, numbers: Sequence[int]) -> dict[int, str]:
         """Of numbers that were issued here, the name of the campaign that each is of."""
         row = suggestions.c

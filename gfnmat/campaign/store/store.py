@@ -129,6 +129,9 @@ class Store(Protocol):
     def proposed_structures(self) -> dict[int, Structure]:
         """The structures as they were proposed, by the suggestion's number; none for compositions."""
 
+    def names(self) -> list[str]:
+        """Of all campaigns here, in the order in which they were started."""
+
     def campaigns_of(self, numbers: Sequence[int]) -> dict[int, str]:
         """Of numbers that were issued here, the name of the campaign that each is of."""
 
