@@ -104,9 +104,12 @@ def _fault(fault: Any, lines: Any) -> str:
     if fault["type"] == "union_tag_not_found":
         kinds = list(next(models for where, models in _KINDS if _is_in(location, where)))
         if not isinstance(given, Mapping):
-            return f"{prefix} is {given!r}; it has a kind and its settings, such as {{kind: {kinds[0]}}}"
+            of_what = "executors are given by fidelity, each" if location[:2] == ["execution", "executors"] else "it is"
+            return f"{prefix} is {given!r}; {of_what} a kind and its settings, such as {{kind: {kinds[0]}}}"
         if "kind" not in given:
-            return f"{prefix} is required and missing; allowed are {', '.join(kinds)}"
+            slip = next(iter(get_close_matches("kind", [str(key) for key in given], n=1)), None)
+            hint = f"; {slip} is not a key here; did you mean kind?" if slip else ""
+            return f"{prefix} is required and missing; allowed are {', '.join(kinds)}{hint}"
         return _wrong_word(prefix, given["kind"], kinds)
     message = fault["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if isinstance(given, (Mapping, list, tuple)) or given is None or isinstance(given, Value):

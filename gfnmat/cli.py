@@ -143,7 +143,8 @@ def status(file: CampaignFile, store: StoreUrl = None, as_json: AsJson = False) 
     limit = f" of at most {found.rounds}" if found.rounds else ""
     best = ", ".join(f"{name} {value:.4g}" for name, value in (found.best or {}).items()) or "none yet"
     typer.echo(f"{found.name}: {'finished' if found.finished else 'open'}, {found.rounds_done} rounds{limit}")
-    hint = f"; `gfnmat ask {file} --again` lists them" if found.outstanding else ""
+    of_people = f", {found.awaited} of them from people; `gfnmat ask {file} --again` lists them"
+    hint = of_people if found.outstanding else ""
     reserved = f", of which {found.reserved:.4g} is reserved for what is outstanding" if found.reserved else ""
     typer.echo(f"cost {found.spent:.4g} of {found.budget:.4g}{reserved}")
     typer.echo(f"outstanding: {found.outstanding}{hint}")

@@ -11,6 +11,8 @@ from gfnmat.arguments import AsJson, CampaignFile, StoreUrl, open_campaign
 from gfnmat.terminal import echo_json, show_frame, user_input
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from gfnmat.campaign import Campaign
 
 DEFAULT_ASK = 8
@@ -76,10 +78,16 @@ def tell(
     """Keep results; telling the same again changes nothing."""
     with user_input():
         from gfnmat.campaign.people.reading import read_results
+        from gfnmat.campaign.people.table import results_in
 
         table = read_results(results)
-        new = open_campaign(file, store).tell(table, correct=correct)
-    typer.echo(f"{new} new of {len(table)} results.")
+        campaign = open_campaign(file, store)
+        new = campaign.tell(table, correct=correct)
+    filled = results_in(table, campaign.properties)
+    left = len(table) - filled
+    empty = f"; {left} row{' is' if left == 1 else 's are'} still empty" if left else ""
+    typer.echo(f"{new} new of {filled} results{empty}.")
+    _say_ignored(table, campaign)
 
 
 def import_results(
@@ -96,7 +104,8 @@ def import_results(
         from gfnmat.campaign.people.reading import read_results
 
         table = read_results(results)
-        done = open_campaign(file, store).import_results(
+        campaign = open_campaign(file, store)
+        done = campaign.import_results(
             table,
             fidelity=fidelity,
             source=source or results.name,
@@ -110,6 +119,14 @@ def import_results(
         typer.echo(f"left out: {more} more", err=True)
     left_out = f"; {len(done.left_out)} left out" if done.left_out else ""
     typer.echo(f"{done.new} new of {len(table)} results{left_out}.")
+    _say_ignored(table, campaign)
+
+
+def _say_ignored(table: pd.DataFrame, campaign: Campaign) -> None:
+    from gfnmat.campaign.people.table import ignored
+
+    if others := ignored([str(column) for column in table.columns], campaign.properties):
+        typer.echo(f"ignored: {', '.join(others)}, which say nothing here.", err=True)
 
 
 def _to_measure(campaign: Campaign) -> tuple[str, ...]:

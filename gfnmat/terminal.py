@@ -102,6 +102,7 @@ def _lines(console: Console) -> Listener:
         nonlocal told
         say_drain(where)
         complete = where.phase == "evaluate" and where.done == where.planned and where.round != told[0]
+        complete |= where.round > told[0] + 1  # several workers: a round may begin before the last one is done
         if complete or monotonic() - told[1] > SECONDS_BETWEEN_LINES:
             share = f" {where.done} of {where.planned}" if where.phase == "evaluate" else ""
             console.out(f"{_round(where)}: {where.phase}{share}, {_cost(where)}", highlight=False)

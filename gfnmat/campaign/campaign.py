@@ -111,7 +111,8 @@ class Campaign:
 
         Args:
             n: how many.
-            fidelity: the rung to suggest for; None leaves the choice open.
+            fidelity: the rung to suggest for; None leaves the choice open, unless one rung alone is a laboratory's: the
+                others the loop evaluates itself.
 
         Returns:
             One row a suggestion: id, formula (of crystals also space_group and key), fidelity, replicate (which
@@ -121,7 +122,8 @@ class Campaign:
         """
         if n < 1:
             raise ValueError(f"n is {n}; ask for at least one suggestion.")
-        asked = None if fidelity is None else self.problem.rung(fidelity)
+        by_hand = [rung for rung in range(len(self._fidelity_names)) if self._ladder.is_by_hand(rung)]
+        asked = self.problem.rung(fidelity) if fidelity is not None else by_hand[0] if len(by_hand) == 1 else None
         issued: list[Suggestion] = []
         while len(issued) < n:
             self._restore_proposer()
@@ -275,10 +277,11 @@ class Campaign:
     def status(self) -> Status:
         """Where the campaign stands."""
         counts: dict[str, dict[str, int]] = {name: {} for name in self._fidelity_names}
-        outstanding = 0
+        outstanding = awaited = 0
         for (rung, state), n in sorted(self._store.counts().items()):
-            if state == "open":
+            if state in ("open", "awaited"):
                 outstanding += n
+                awaited += n if state == "awaited" else 0
             else:
                 counts[self._fidelity_names[rung]][state] = n
         rounds, balance = self._store.count_rounds(), self._store.balance()
@@ -291,6 +294,7 @@ class Campaign:
             reserved=balance.reserved,
             budget=self.config.budget.cost,
             outstanding=outstanding,
+            awaited=awaited,
             counts=counts,
             finished=not outstanding and end_of(self.config, balance.committed, rounds) is not None,
             store=self._store.url,

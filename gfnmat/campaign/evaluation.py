@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from gfnmat.campaign.history import History
@@ -44,12 +45,18 @@ def require_deciding_properties(history: History, known: Collection[int]) -> Non
 
 
 def failures_in_words(history: History) -> str:
-    """What to add to the reason of an end where the target answered nothing at all; else empty."""
+    """What to add to the reason of an end: that the target answered nothing, and what machines failed for."""
     problem = history.goals.problem
     asked = [m for m in history.measurements if m.suggestion.choice.rung == problem.target_rung]
-    if not asked or any(m.answer.status == "done" for m in asked):
+    if asked and not any(m.answer.status == "done" for m in asked):
+        last = asked[-1].answer.error
+        return f"; {problem.target.name} answered none of {len(asked)} materials, the last with: {last}"
+    failed = [m for m in history.measurements if m.answer.status == "retryable" and not m.suggestion.is_by_hand]
+    if not failed:
         return ""
-    return f"; {problem.target.name} answered none of {len(asked)} materials, the last with: {asked[-1].answer.error}"
+    (reason, times), *others = Counter(m.answer.error for m in failed).most_common()
+    often = f"{times} times with: {reason}" if others else f"with: {reason}"
+    return f"; {len(failed)} of {len(history.measurements)} evaluations were given up for faults of machines, {often}"
 
 
 class Streaks:

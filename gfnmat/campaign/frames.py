@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from gfnmat.campaign.history import History
-from gfnmat.campaign.records import Choice, Measurement, RoundRecord, Suggestion, Trust
+from gfnmat.campaign.records import FREE, Choice, Measurement, RoundRecord, Suggestion, Trust
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +65,7 @@ def measurements_frame(
             "fidelity": fidelities[m.suggestion.choice.rung],
             "replicate": m.suggestion.choice.replicate,
             "status": m.answer.status,
-            "cost": m.suggestion.choice.cost,
+            "cost": 0.0 if m.answer.status in FREE else m.suggestion.choice.cost,
             "round": m.suggestion.round,
             **{name: m.answer.values.get(name, float("nan")) for name in properties},
             **{f"{name}_error": m.answer.errors.get(name, float("nan")) for name in doubted},

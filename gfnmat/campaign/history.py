@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gfnmat.campaign.goals import Goals
-from gfnmat.campaign.records import Measurement, Suggestion
+from gfnmat.campaign.records import FREE, Measurement, Suggestion
 from gfnmat.campaign.replicates import pooled
 
 
@@ -84,7 +84,7 @@ class History:
 
     def cost_of(self, suggestions: Iterable[Suggestion]) -> float:
         """What these cost, without what was withdrawn and what no machine could answer."""
-        free = {m.suggestion.id for m in self.measurements if m.answer.status in ("withdrawn", "retryable")}
+        free = {m.suggestion.id for m in self.measurements if m.answer.status in FREE}
         return sum(s.choice.cost for s in suggestions if s.id not in free)
 
     def issued(self, identity: Mapping[str, str]) -> dict[tuple[str, int], list[Suggestion]]:

@@ -94,6 +94,7 @@ class Loop:
             EvaluationError: a fault that a person has to put right.
             KeyboardInterrupt: the user, or a signal, ended it.
         """
+        self._round = max(0, self._store.count_rounds() - 1)
         self._known = {m.suggestion.id for m in self._memory.history().measurements}
         is_whole, is_reachable = False, True
         try:
@@ -155,6 +156,7 @@ class Loop:
             elif self._wants_more(history, ours):
                 self._plan_beside(history)
             elif not moved:
+                self._report("evaluate", history)
                 self._dispatcher.wait(self._pause, self._planning)
                 self._pause = min(2 * self._pause, LONGEST_WAIT)
                 continue

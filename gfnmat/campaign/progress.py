@@ -45,7 +45,8 @@ class Status:
         rounds_done, rounds: rounds planned so far, and the most there may be.
         spent, budget: cost; what is reserved for awaited results is in `spent` too.
         reserved: the part of `spent` that is for awaited results.
-        outstanding: suggestions whose results are awaited.
+        outstanding: suggestions that have no result yet.
+        awaited: those of them that a person is to tell; the others are the loop's.
         counts: by fidelity, how many measurements have each status.
         finished: whether the loop has nothing left to do.
         store: its URL.
@@ -60,6 +61,7 @@ class Status:
     reserved: float
     budget: float
     outstanding: int
+    awaited: int
     counts: dict[str, dict[str, int]]
     finished: bool
     store: str

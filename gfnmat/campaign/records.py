@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 Status = Literal["done", "infeasible", "retryable", "withdrawn"]
 STATUSES: tuple[Status, ...] = ("done", "infeasible", "retryable", "withdrawn")
+FREE: tuple[Status, ...] = ("withdrawn", "retryable")
+"""Statuses of what costs nothing: it was not done, or no machine could."""
+
 Origin = Literal["loop", "laboratory", "asked", "imported"]
 
 

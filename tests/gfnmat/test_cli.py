@@ -262,7 +262,7 @@ def test_what_is_outstanding_is_listed_again(campaign):
     assert "Nothing is outstanding" in gfnmat("ask", campaign, "--again").stdout
     gfnmat("ask", campaign, "-n", 3, "-o", "ask.csv")
     shown = gfnmat("status", campaign).stdout
-    assert "outstanding: 3; `gfnmat ask salts.yaml --again` lists them" in shown
+    assert "outstanding: 3, 3 of them from people; `gfnmat ask salts.yaml --again` lists them" in shown
     assert gfnmat("ask", campaign, "--again", "-o", "again.csv").exit_code == 0
     assert Path("again.csv").read_text(encoding="utf-8") == Path("ask.csv").read_text(encoding="utf-8")
     table = pd.read_csv("again.csv").head(1).assign(formation_energy=-1.5)

@@ -23,6 +23,7 @@ from oracles import Evaluation
 
 LEAST_STARTS = 2  # of what did not end, before it is given up: a process may be killed for reasons of its own
 MOMENT = 0.5  # seconds
+CANNOT_BUILD = "ConfigError: "  # as tasks begin what they say of it
 
 
 @dataclass(frozen=True)
@@ -184,6 +185,8 @@ class Dispatcher:
         try:
             if is_answered:
                 self._streaks.require_some_answer(task.rung, answers)
+            elif (reason := told[0].error) is not None and CANNOT_BUILD in reason:
+                raise EvaluationError(f"workers cannot build the oracle as this process does: {reason}")
         except EvaluationError:
             self._store.release(self._who, task.numbers, counted=False)
             raise

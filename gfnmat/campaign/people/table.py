@@ -167,13 +167,28 @@ def _with_unit(
 def _slips(
     others: Sequence[str], meanings: Sequence[tuple[str | None, str | None]], properties: Sequence[str]
 ) -> list[str]:
-    """Of headers that mean nothing here, those that are nearly a property which has no column."""
+    """Of headers that mean nothing here, those that are nearly one that does, and has no column."""
     present = {name for name, _ in meanings}
-    absent = [name for name in properties if name not in present]
+    known = [*properties, *(error_of(name) for name in properties), "status", "replicate", "error", "note"]
+    absent = [name for name in known if name not in present]
     predicted = [f"{name}_{kind}" for name in properties for kind in ("mean", "sd")]
     faults = []
     for header in others:
         bare = plain(re.split(r"[\[(]", header)[0])
-        if bare not in predicted and (meant := get_close_matches(bare, absent, n=1, cutoff=0.85)):
-            faults.append(f"the results have a column {header!r}, which is no property; did you mean {meant[0]}?")
+        if bare not in predicted and (meant := get_close_matches(bare, absent, n=1, cutoff=0.8)):
+            kind = "property" if meant[0] in properties else "column of results"
+            faults.append(f"the results have a column {header!r}, which is no {kind}; did you mean {meant[0]}?")
     return faults
+
+
+def results_in(results: pd.DataFrame, properties: Sequence[str]) -> int:
+    """How many rows tell anything."""
+    told = {*properties, *(error_of(name) for name in properties), "status"}
+    return sum(not told.isdisjoint(row.cells) for row in Table.of(results, properties).rows)
+
+
+def ignored(headers: Sequence[str], properties: Sequence[str]) -> list[str]:
+    """Headers that mean nothing here, but for those of a table of suggestions or measurements."""
+    written = {"id", "why", "cost", "round", "seconds", "provenance", "duplicate_of", "batch"}
+    written |= {f"{name}_{kind}" for name in properties for kind in ("mean", "sd")}
+    return [header for header in headers if _meaning(header, properties)[0] is None and plain(header) not in written]

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, insert, select
 
+from gfnmat.campaign.records import FREE
 from gfnmat.campaign.store.schema import ledger
 
-FREE = ("withdrawn", "retryable")
-"""Statuses of what costs nothing: it was not done, or no machine could."""
-
+DIGITS = 9  # after the point: what is left of sums that come to nothing is less
 _ENTER = insert(ledger)
 
 
@@ -56,7 +55,7 @@ class RunningBalance:
         if number is not None:
             last, reserved, spent = number, reserved + more_reserved, spent + more_spent
         self._upto = (campaign, last, reserved, spent)
-        return Balance(reserved, spent)
+        return Balance(*(round(total, DIGITS) + 0.0 for total in (reserved, spent)))  # + 0.0: no minus zero
 
 
 def settled(before: str, after: str, cost: float) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
-from sqlalchemy import Connection, Select, func, insert, select
+from sqlalchemy import Connection, Select, case, func, insert, select
 
 from gfnmat.campaign.records import UNLIMITED, Answer, Choice, Limits, Measurement, Replicate, RoundRecord, Suggestion
 from gfnmat.campaign.store import issuing, telling
@@ -258,9 +258,10 @@ class SqlStore:
         return self._read(self._balance.read) or Balance(0.0, 0.0)
 
     def counts(self) -> dict[tuple[int, str], int]:
-        """How many suggestions there are by rung and state: `open`, or the status of what counts as told."""
+        """How many suggestions there are by rung and state: `open`, `awaited` of a person, or what counts as told."""
         row = suggestions.c
-        query = select(row.rung, row.state, func.count()).group_by(row.rung, row.state)
+        state = case(((row.state == "open") & (row.origin != "loop"), "awaited"), else_=row.state).label("place")
+        query = select(row.rung, state, func.count()).group_by(row.rung, state)
         found = self._read(lambda connection, mine: connection.execute(query.where(_of(suggestions, mine))).all())
         return {(rung, state): n for rung, state, n in found or ()}
 

@@ -148,7 +148,7 @@ class Store(Protocol):
         """What is reserved and what is spent of the budget."""
 
     def counts(self) -> dict[tuple[int, str], int]:
-        """How many suggestions there are by rung and state: `open`, or the status of what counts as told."""
+        """How many suggestions there are by rung and state: `open`, `awaited` of a person, or what counts as told."""
 
     def values(self, rung: int, properties: Sequence[str]) -> Told:
         """Everything that is done at a rung, each suggestion once; meant for very many."""
