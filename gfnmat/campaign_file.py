@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from gfnmat.config import (
+    LONGEST_NAME,
     SPACES,
     AcquisitionConfig,
     CampaignConfig,
@@ -47,8 +48,13 @@ def load(source: str | Path | Mapping[str, Any]) -> CampaignConfig:
         raise ConfigError(f"{path}: this is not a text file in UTF-8: {str(error).splitlines()[0]}.") from None
     if not isinstance(document, Mapping):
         raise ConfigError(f"{path}: holds no campaign; `gfnmat init` writes an example.")
-    content = {"name": re.sub(r"[^\w .-]", "-", path.stem), **document}
+    content = {"name": _name_of(path), **document}
     return _validated(content, str(path), lines=document, folder=path.parent)
+
+
+def _name_of(path: Path) -> str:
+    """A campaign's name by that of its file, of such letters as it may have."""
+    return re.sub(r"[^\w .-]", "-", path.stem).lstrip(" .-")[:LONGEST_NAME] or "campaign"
 
 
 def _validated(content: dict[str, Any], where: str, lines: Any, folder: Path) -> CampaignConfig:

@@ -6,6 +6,9 @@ number stopped by it.
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 import warnings
 from pathlib import Path
 from signal import SIGINT
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from gfnmat.campaign import Campaign
 
+PLANNING = "gfnmat planning"  # see gfnmat.campaign.loop, which is not imported here for the time it takes
 SUMMARY_ROWS = 10
 
 app = typer.Typer(
@@ -100,6 +104,7 @@ def run(
         number = getattr(signal, "number", SIGINT)
         how = "Interrupted" if number == SIGINT else "Stopped by a signal"
         typer.echo(f"{how}. Everything told so far is kept in {url}; the same command resumes.", err=True)
+        _leave_threads(128 + number)
         raise typer.Exit(128 + number) from None
     with user_input():
         status, best = campaign.status(), campaign.pareto()
@@ -112,6 +117,14 @@ def run(
 app.command()(people_commands.ask)
 app.command()(people_commands.tell)
 app.command("import")(people_commands.import_results)
+
+
+def _leave_threads(code: int) -> None:
+    """Ends the program at once where a round is still being planned: torch does not bear to be ended in a thread."""
+    if any(thread.name == PLANNING for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 @app.command()
@@ -135,7 +148,9 @@ def status(file: CampaignFile, store: StoreUrl = None, as_json: AsJson = False) 
     typer.echo(f"cost {found.spent:.4g} of {found.budget:.4g}{reserved}")
     typer.echo(f"outstanding: {found.outstanding}{hint}")
     typer.echo(f"best: {best}")
-    empty = "" if found.rounds_done or found.spent else " (nothing is kept there yet)"
+    is_empty = not (found.rounds_done or found.spent or found.outstanding or any(found.counts.values()))
+    others = f"; it holds {', '.join(found.others)}" if found.others else ""
+    empty = f" (nothing is kept there yet of {found.name}{others})" if is_empty else ""
     typer.echo(f"store: {found.store}{empty}")
     states = sorted({state for counts in found.counts.values() for state in counts})
     rows = [{"fidelity": name, **{s: counts.get(s, 0) for s in states}} for name, counts in found.counts.items()]

@@ -12,6 +12,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from gfnmat.execution_config import ExecutionConfig
 from gfnmat.problem import Budget, Constraint, Fidelity, Objective, Problem, Value
 
+LONGEST_NAME = 200
 IDENTITY = ("seed", "space", "objectives", "constraints", "fidelities")
 
 
@@ -205,7 +206,7 @@ class CampaignConfig(Value):
         folder: where the file lies: relative paths and a user's own modules are looked for there.
     """
 
-    name: str = Field(default="campaign", pattern=r"^[\w][\w .-]*$")
+    name: str = Field(default="campaign", pattern=r"^[\w][\w .-]*$", max_length=LONGEST_NAME)
     seed: int = Field(default=0, ge=0)
     space: Annotated[
         Annotated[CompositionConfig, Tag("composition")]
@@ -287,7 +288,8 @@ class CampaignConfig(Value):
     @property
     def store_url(self) -> str:
         """Where the campaign lives: `store`, or a SQLite file in the output folder."""
-        return self.store or f"sqlite:///{self.output_folder / 'campaign.db'}"
+        path = str(self.output_folder / "campaign.db").replace("%", "%25").replace("?", "%3F")
+        return self.store or f"sqlite:///{path}"
 
 
 def _name_of(thing: Any) -> str:

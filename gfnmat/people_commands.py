@@ -38,11 +38,11 @@ def ask(
         if batch is not None and not again:
             raise ValueError("--batch chooses among what has no result yet; give --again too.")
         campaign = open_campaign(file, store)
-        from gfnmat.campaign.people.sheet import check_writable, require_nothing_filled_in, write_suggestions
+        from gfnmat.campaign.people.sheet import check_writable, require_nothing_untold, write_suggestions
 
         if output:
             check_writable(output)  # what cannot be written must not be issued
-            require_nothing_filled_in(output, _to_measure(campaign))
+            require_nothing_untold(output, _to_measure(campaign), campaign.outstanding().id)
         if again:
             suggestions = campaign.outstanding(batch, fidelity)
         else:
@@ -88,6 +88,7 @@ def import_results(
     fidelity: Annotated[str | None, typer.Option(help="The rung of rows that name none; otherwise the target.")] = None,
     source: Annotated[str | None, typer.Option(help="Where the results are from; otherwise the file's name.")] = None,
     skip_outside: Annotated[bool, typer.Option("--skip-outside", help="Leave out what the space lacks.")] = False,
+    correct: Annotated[bool, typer.Option("--correct", help="Supersede results that were told wrongly.")] = False,
     store: StoreUrl = None,
 ) -> None:
     """Keep results that nobody asked for: formulas (or structures) with values, measured before or elsewhere."""
@@ -96,7 +97,12 @@ def import_results(
 
         table = read_results(results)
         done = open_campaign(file, store).import_results(
-            table, fidelity=fidelity, source=source or results.name, skip_outside=skip_outside, folder=results.parent
+            table,
+            fidelity=fidelity,
+            source=source or results.name,
+            skip_outside=skip_outside,
+            correct=correct,
+            folder=results.parent,
         )
     for reason in done.left_out[:REASONS]:
         typer.echo(f"left out: {reason}", err=True)

@@ -87,7 +87,7 @@ class Fidelity(Value):
 
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
 
-    name: str
+    name: str = Field(min_length=1, max_length=100)
     oracle: str
     cost: float = Field(gt=0)
     replicates: int = Field(default=1, ge=1)

@@ -295,6 +295,7 @@ class Campaign:
             finished=not outstanding and end_of(self.config, balance.committed, rounds) is not None,
             store=self._store.url,
             best=dict(best.answer.values) if best else None,
+            others=tuple(name for name in self._store.names() if name != self.config.name),
         )
 
     def provenance(self) -> dict[str, str]:

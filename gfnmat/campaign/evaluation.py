@@ -1,14 +1,11 @@
-"""What an evaluation's end means: answers to keep, attempts to repeat, and faults that end the loop."""
+"""Faults of oracles that end the loop, before a budget is spent on them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
-from gfnmat.campaign.duplicates import first_match
 from gfnmat.campaign.history import History
-from gfnmat.campaign.records import Answer, Choice, Suggestion
-from gfnmat.campaign.store import Store
+from gfnmat.campaign.records import Answer
 
 ENOUGH = 8  # answers from which on none that is as it should be is taken for a mistake
 
@@ -56,7 +53,9 @@ def failures_in_words(history: History) -> str:
 
 
 class Streaks:
-    """How many materials a rung's machine failed for since it last did not: where all fail, it is to be put right.
+    """How many materials in a row a rung answered none of: where all fail, it is to be put right, not the materials.
+
+    What an oracle says itself counts at once; what becomes of workers, a lost node among them, when it is given up.
 
     Args:
         names: of the rungs.
@@ -67,55 +66,25 @@ class Streaks:
         self._failed: dict[int, set[int]] = {}
 
     def require_some_answer(self, rung: int, answers: Mapping[int, Answer]) -> None:
-        """Take note of what came back; raise EvaluationError for a batch, or many in a row, that failed entirely."""
+        """Take note of what an oracle said; raise EvaluationError where it failed for a batch, or for many in a row."""
         failed = {number for number, answer in answers.items() if answer.status == "retryable"}
         if len(failed) < len(answers):
             self._failed.pop(rung, None)
             return
+        self._count(rung, failed, next(iter(answers.values())), is_whole=len(answers) > 1)
+
+    def require_some_worker(self, rung: int, given_up: Mapping[int, Answer]) -> None:
+        """Take note of what is given up because of workers; raise EvaluationError where that was many in a row."""
+        if given_up:
+            self._count(rung, set(given_up), next(iter(given_up.values())), is_whole=False)
+
+    def _count(self, rung: int, failed: set[int], answer: Answer, is_whole: bool) -> None:
         of_rung = self._failed.setdefault(rung, set())
         of_rung |= failed
-        if len(answers) > 1 or len(of_rung) >= ENOUGH:
-            count = len(answers) if len(answers) > 1 else len(of_rung)
+        if is_whole or len(of_rung) >= ENOUGH:
             del self._failed[rung]
+            count = len(failed) if is_whole else len(of_rung)
             raise EvaluationError(
-                f"{self._names[rung]} failed for every one of {count} materials: {next(iter(answers.values())).error}. "
-                "They stay outstanding; once that is put right, the same command tries them again."
+                f"{self._names[rung]} failed for every one of {count} materials: {answer.error}. What was not given up "
+                "stays outstanding; once that is put right, the same command tries it again."
             )
-
-
-def compared(
-    answers: Mapping[int, Answer], issued: Mapping[int, Choice], history: History, store: Store
-) -> dict[int, Answer]:
-    """The answers of the target about crystals; one whose structure came before says which one that was."""
-    formulas = {choice.formula for choice in issued.values()}
-    judged: dict[int, Choice] = {}
-    for m in history.measurements:
-        choice = m.suggestion.choice
-        if (
-            m.answer.status == "done"
-            and m.answer.duplicate_of is None
-            and choice.rung == history.goals.problem.target_rung
-            and choice.formula in formulas
-            and choice.replicate == 0
-        ):
-            judged[m.suggestion.id] = choice
-    structures = store.structures(list(judged))
-    found = {}
-    for number, answer in answers.items():
-        if answer.status == "done" and answer.structure is not None:
-            mine = issued[number]
-            others = {
-                n: structure
-                for n, structure in structures.items()
-                if judged[n].formula == mine.formula and judged[n].key != mine.key
-            }
-            answer = replace(answer, duplicate_of=first_match(answer.structure, others))
-            if answer.duplicate_of is None and mine.replicate == 0:
-                judged[number], structures[number] = mine, answer.structure
-        found[number] = answer
-    return found
-
-
-def choices_of(batch: Sequence[Suggestion]) -> dict[int, Choice]:
-    """What was issued under each number."""
-    return {suggestion.id: suggestion.choice for suggestion in batch}

@@ -136,7 +136,7 @@ class History:
 def _is_given_up(measurement: Measurement) -> bool:
     """Whether it was withdrawn, or a person could not do it: then it may be issued again."""
     status = measurement.answer.status
-    return status == "withdrawn" or (status == "retryable" and measurement.suggestion.asked)
+    return status == "withdrawn" or (status == "retryable" and measurement.suggestion.is_by_hand)
 
 
 def values_of(rows: Sequence[Mapping[str, float]], properties: Sequence[str]) -> Tensor:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import CancelledError, Future, wait
+from contextlib import suppress
 from dataclasses import replace
 from time import perf_counter
 
-from gfnmat.campaign.evaluation import require_deciding_properties
+from gfnmat.campaign.evaluation import EvaluationError, require_deciding_properties
 from gfnmat.campaign.execution.background import start_beside
 from gfnmat.campaign.execution.dispatcher import Dispatcher
 from gfnmat.campaign.execution.executors import Executors
@@ -21,10 +23,12 @@ from gfnmat.campaign.memory import Memory
 from gfnmat.campaign.planner import Plan, Planner
 from gfnmat.campaign.progress import Progress, progress_of
 from gfnmat.campaign.records import Limits, Suggestion
-from gfnmat.campaign.store import Store, owner
+from gfnmat.campaign.store import Store, StoreError, UnreachableError, owner
 from gfnmat.config import CampaignConfig
 from gfnmat.proposers.proposer import Proposer
 
+PATIENCE = 10.0  # seconds for which an interrupted plan is waited for at the end
+SHARE = 5.0  # times that a report takes: for so long no other is made, since of long campaigns one takes a second
 SHORTEST_WAIT, LONGEST_WAIT = 0.05, 2.0  # seconds after which what other processes did is looked for
 Listener = Callable[[Progress], None]
 
@@ -79,6 +83,8 @@ class Loop:
         self._round = 0
         self._phase = "evaluate"
         self._pause = SHORTEST_WAIT
+        self._is_over = threading.Event()
+        self._next_report = 0.0
         self._last: Progress | None = None
 
     def run(self) -> str:
@@ -89,7 +95,7 @@ class Loop:
             KeyboardInterrupt: the user, or a signal, ended it.
         """
         self._known = {m.suggestion.id for m in self._memory.history().measurements}
-        is_whole = False
+        is_whole, is_reachable = False, True
         try:
             with (
                 Heartbeat(self._store, self._who, self._config.execution.lease),
@@ -97,11 +103,21 @@ class Loop:
             ):
                 reason = self._close(interruption)
                 is_whole = True
+                self._next_report = 0.0
+                self._report("evaluate")
                 return reason
+        except UnreachableError:
+            is_reachable = False
+            raise
         finally:
+            self._is_over.set()
+            with suppress(StoreError):  # what it cannot be told stays outstanding, and why has been raised
+                if is_reachable:
+                    self._dispatcher.abandon()
             owner.retire(self._who)
             self._executors.close(kill=not is_whole)
-            self._dispatcher.abandon()
+            if self._planning is not None:
+                wait([self._planning], timeout=PATIENCE)
 
     def wait_for_planning(self) -> None:
         """Returns when no thread of this loop trains the proposer any more: an interruption may have left one."""
@@ -109,18 +125,24 @@ class Loop:
             wait([self._planning])
 
     def _close(self, interruption: Interruption) -> str:
+        fault: Exception | None = None
         while True:
-            moved = self._dispatcher.collect()
-            if interruption.is_draining:
+            try:
+                moved = self._dispatcher.collect()
+            except EvaluationError as error:
+                fault, moved = fault or error, True
+            if interruption.is_draining or fault is not None:  # what other rungs are at is not given up for it
                 if not self._dispatcher.is_busy:
-                    raise KeyboardInterrupt
+                    raise fault or KeyboardInterrupt
                 self._report("drain")
                 self._dispatcher.wait(LONGEST_WAIT)
                 continue
-            moved = self._dispatcher.start() or moved
+            moved = self._dispatcher.start(lambda: not interruption.is_draining) or moved
             if self._planning is not None and self._planning.done():
-                plan, self._planning = self._planning.result(), None
-                moved = self._issue(plan) or moved
+                planning, self._planning = self._planning, None
+                if (fault := planning.exception()) is not None:  # type: ignore[assignment]
+                    continue
+                moved = self._issue(planning.result()) or moved
             history = self._memory.history()
             if moved:
                 self._report("evaluate", history)
@@ -164,7 +186,7 @@ class Loop:
 
         def work() -> None:
             try:
-                planning.set_result(self._timed_plan(history, self._note_phase))
+                planning.set_result(self._timed_plan(history, self._note_phase, self._require_going_on))
             except BaseException as error:
                 planning.set_exception(error)
 
@@ -175,10 +197,17 @@ class Loop:
     def _note_phase(self, phase: str) -> None:
         self._phase = phase
 
-    def _timed_plan(self, history: History, say: Callable[[str], None]) -> Plan:
+    def _require_going_on(self) -> None:
+        """Ends a plan that nobody waits for any more."""
+        if self._is_over.is_set():
+            raise CancelledError
+
+    def _timed_plan(
+        self, history: History, say: Callable[[str], None], go_on: Callable[[], None] = lambda: None
+    ) -> Plan:
         start, number = perf_counter(), self._store.count_rounds()
         n = self._pace.amount(self._picked) if self._is_asynchronous else self._config.acquisition.batch_size
-        plan = self._planner.plan(history, n=n, round_number=number, say=say)
+        plan = self._planner.plan(history, n=n, round_number=number, say=say, go_on=go_on)
         self._pace.planned(perf_counter() - start)
         return plan
 
@@ -194,6 +223,7 @@ class Loop:
             plan.record.round,
             asked=False,
             limits=limits,
+            by_hand=[rung for rung in range(len(self._names)) if self._ladder.is_by_hand(rung)],
         )
         if issued:
             self._round = issued[0].round
@@ -212,10 +242,15 @@ class Loop:
         )
 
     def _report(self, phase: str, history: History | None = None) -> None:
-        if self._listener is not None:
+        if self._listener is not None and (self._is_new(phase) or perf_counter() > self._next_report):
+            start = perf_counter()
             shown = self._phase if phase == "evaluate" and self._planning is not None else phase
             self._last = progress_of(self._config, history or self._memory.history(), self._round, shown)
             self._listener(self._last)
+            self._next_report = perf_counter() + SHARE * (perf_counter() - start)
+
+    def _is_new(self, phase: str) -> bool:
+        return self._last is None or (phase, self._round) != (self._last.phase, self._last.round)
 
     def _say_that_it_drains(self) -> None:
         if self._listener is not None and self._last is not None:

@@ -34,7 +34,7 @@ from gfnmat.campaign.reward import Span, SurrogateReward
 from gfnmat.campaign.scores import Scale, build_score
 from gfnmat.config import CampaignConfig
 from gfnmat.problem import Problem
-from gfnmat.proposers.proposer import Proposer
+from gfnmat.proposers.proposer import LogReward, Proposer
 from gfnmat.proposers.random import RandomProposer
 from gfnmat.space.candidates import Candidates
 from gfnmat.space.design_space import DesignSpace
@@ -84,6 +84,7 @@ class Planner:
         round_number: int,
         only_rung: int | None = None,
         say: Callable[[str], None] = lambda phase: None,
+        go_on: Callable[[], None] = lambda: None,
     ) -> Plan:
         """Up to n choices that what is left of the budget pays for; a first design of many rungs may take more.
 
@@ -93,6 +94,7 @@ class Planner:
             round_number: what the record calls the round.
             only_rung: choose at this rung alone; None leaves it open.
             say: told what is being done: `learn`, `propose`, `select`.
+            go_on: called now and then, also while the proposer is trained; it raises where the plan is to be given up.
         """
         start = perf_counter()
         seed = plan_seed(self.config.seed, len(history.suggestions))
@@ -103,7 +105,7 @@ class Planner:
             only_rung = self.goals.problem.target_rung
         learned = None if picks_at_random else self._learn(history, seed, say)
         say("propose")
-        reward = learned.reward if learned else None
+        reward = _watched(learned.reward, go_on) if learned else None
         proposal = self.proposer.propose(self.config.proposer.pool, reward, seed, measured(history))
         replication = self._replication(history, learned)
         offered = self._open(proposal.candidates, history, only_rung, replication, with_known=not picks_at_random)
@@ -112,6 +114,7 @@ class Planner:
             others = RandomProposer(self.space).propose(self.config.proposer.pool, None, seed).candidates
             offered = self._open(others, history, only_rung, replication, with_known=not picks_at_random)
         pool, open_pairs = offered.candidates, offered.open_pairs
+        go_on()
         say("select")
         budget = self.config.budget.cost - history.spent
         if not bool(open_pairs.any()):
@@ -342,6 +345,16 @@ class Learned:
         found = [getattr(entry, figure) for entry in self.trust if entry.fidelity == target]
         known = [number for number in found if number is not None]
         return sum(known) / len(known) if known else None
+
+
+def _watched(reward: SurrogateReward, go_on: Callable[[], None]) -> LogReward:
+    """The same reward, which asks each time whether to go on."""
+
+    def asked(candidates: Candidates) -> Tensor:
+        go_on()
+        return reward(candidates)
+
+    return asked
 
 
 def _features_suggested(suggestions: Sequence[Suggestion], like: Tensor) -> Tensor:

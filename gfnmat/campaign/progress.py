@@ -50,6 +50,7 @@ class Status:
         finished: whether the loop has nothing left to do.
         store: its URL.
         best: properties of the best feasible measurement by the first objective; None while there is none.
+        others: names of the other campaigns in the store.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Status:
     finished: bool
     store: str
     best: dict[str, float] | None
+    others: tuple[str, ...] = ()
 
 
 def progress_of(config: CampaignConfig, history: History, round_number: int, phase: str) -> Progress:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 Status = Literal["done", "infeasible", "retryable", "withdrawn"]
 STATUSES: tuple[Status, ...] = ("done", "infeasible", "retryable", "withdrawn")
-Origin = Literal["loop", "asked", "imported"]
+Origin = Literal["loop", "laboratory", "asked", "imported"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,9 @@ class Suggestion:
         id: its number in the store.
         choice: what was picked.
         round: the round in which it was issued, from 0.
-        origin: `loop`: issued by the loop; `asked`: a person asked for it, to whom the loop leaves it; `imported`:
-            issued with its answer, which nobody had asked for.
+        origin: `loop`: issued by the loop, which evaluates it; `laboratory`: issued by the loop, for a person;
+            `asked`: a person asked for it, to whom the loop leaves it; `imported`: issued with its answer, which nobody
+            had asked for.
         attempts: evaluations tried so far.
         batch: which issue it came with, from 1.
     """
@@ -71,7 +72,12 @@ class Suggestion:
 
     @property
     def asked(self) -> bool:
-        """Whether the loop leaves it to a person."""
+        """Whether the loop does not wait for it: a person asked for it, or told it unasked."""
+        return self.origin in ("asked", "imported")
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether a person answers."""
         return self.origin != "loop"
 
 

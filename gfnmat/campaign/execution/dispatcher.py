@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any
 
-from gfnmat.campaign.evaluation import EvaluationError, Streaks, choices_of, compared
+from gfnmat.campaign.duplicates import compared
+from gfnmat.campaign.evaluation import EvaluationError, Streaks
 from gfnmat.campaign.execution.executors import Executors
 from gfnmat.campaign.execution.failures import failure_of
 from gfnmat.campaign.ladder import Ladder
@@ -19,6 +20,9 @@ from gfnmat.campaign.store import AlreadyToldError, Store
 from gfnmat.execution_config import ExecutionConfig
 from gfnmat.space.candidates import Candidates
 from oracles import Evaluation
+
+LEAST_STARTS = 2  # of what did not end, before it is given up: a process may be killed for reasons of its own
+MOMENT = 0.5  # seconds
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ class Dispatcher:
         self._running: dict[Future[list[Evaluation]], Task] = {}
         self._here: Task | None = None
         self._resting: dict[int, float] = {}
+        self._seconds: dict[int, float] = {}
 
     @property
     def is_busy(self) -> bool:
@@ -91,14 +96,26 @@ class Dispatcher:
             counts[task.rung] = counts.get(task.rung, 0) + len(task.batch)
         return counts
 
-    def start(self) -> bool:
-        """Claims and starts what executors have room for, at most one task in this process; whether any was."""
+    def start(self, may_go_on: Callable[[], bool] = lambda: True) -> bool:
+        """Claims and starts what executors have room for, at most one task in this process; whether any was.
+
+        Args:
+            may_go_on: asked before each.
+        """
         rungs = [rung for rung in range(len(self._ladder.problem.fidelities)) if not self._ladder.is_by_hand(rung)]
+        here = [rung for rung in rungs if self._executors.is_inline(rung)]
         started = False
         for rung in rungs:
-            while not self._executors.is_inline(rung) and self._room(rung) and self._start_one(rung):
+            while rung not in here and self._room(rung) and may_go_on() and self._start_one(rung):
                 started = True
-        return any(self._start_one(rung) for rung in rungs if self._executors.is_inline(rung)) or started
+        return any(may_go_on() and self._start_one(rung) for rung in here) or started
+
+    def _batch(self, rung: int) -> int:
+        """How many materials to claim: in this process no more than leaves other executors waiting for a moment."""
+        most = self._executors.batch(rung)
+        if not self._executors.is_inline(rung) or not self._running:
+            return most
+        return max(1, min(most, int(MOMENT / self._seconds[rung]))) if self._seconds.get(rung) else 1
 
     def _room(self, rung: int) -> bool:
         return sum(task.rung == rung for task in self._running.values()) < self._executors.workers(rung)
@@ -108,12 +125,10 @@ class Dispatcher:
         at = monotonic()
         self._resting = {number: until for number, until in self._resting.items() if until > at}
         at_work = [number for task in self._running.values() for number in task.numbers]
-        batch = self._store.claim(
-            self._who, rung, self._executors.batch(rung), self._settings.lease, [*at_work, *self._resting]
-        )
+        batch = self._store.claim(self._who, rung, self._batch(rung), self._settings.lease, [*at_work, *self._resting])
         if not batch:
             return False
-        if batch[0].attempts > self._settings.attempts:
+        if batch[0].attempts > max(self._settings.attempts, LEAST_STARTS):
             error = f"given up after {self._settings.attempts} attempts that did not end"
             self._keep({batch[0].id: Answer("retryable", error=error)})
             return True
@@ -158,14 +173,22 @@ class Dispatcher:
         return bool(done)
 
     def _settle(self, task: Task, future: Future[list[Evaluation]]) -> None:
-        seconds = monotonic() - task.started
+        seconds = (monotonic() - task.started) / len(task.batch)
         try:
-            answers = dict(zip(task.numbers, self._answers(task, future, seconds), strict=True))
-            self._streaks.require_some_answer(task.rung, answers)
-        except BaseException:
+            told = self._ladder.answers(task.candidates, future.result())
+            is_answered = True
+        except (Exception, CancelledError) as error:
+            told = [Answer("retryable", error=failure_of(error), seconds=seconds)] * len(task.batch)
+            is_answered = False
+        answers = dict(zip(task.numbers, told, strict=True))
+        try:
+            if is_answered:
+                self._streaks.require_some_answer(task.rung, answers)
+        except EvaluationError:
             self._store.release(self._who, task.numbers, counted=False)
             raise
-        self._evaluated(task.rung, seconds / len(task.batch))
+        self._seconds[task.rung] = seconds
+        self._evaluated(task.rung, seconds)
         again = [
             suggestion
             for suggestion in task.batch
@@ -176,16 +199,12 @@ class Dispatcher:
             pause = self._settings.backoff * 2 ** (suggestion.attempts - 1)
             self._resting[suggestion.id] = monotonic() + pause
         if task.candidates.crystals is not None and task.rung == self._ladder.problem.target_rung:
-            answers = compared(answers, choices_of(task.batch), self._memory.history(), self._store)
+            issued = {suggestion.id: suggestion.choice for suggestion in task.batch}
+            answers = compared(answers, issued, self._memory.history(), self._store)
         self._keep(answers)
         self._store.release(self._who, [suggestion.id for suggestion in again], counted=True)
-
-    def _answers(self, task: Task, future: Future[list[Evaluation]], seconds: float) -> list[Answer]:
-        try:
-            return self._ladder.answers(task.candidates, future.result())
-        except (Exception, CancelledError) as error:
-            answer = Answer("retryable", error=failure_of(error), seconds=seconds / len(task.batch))
-            return [answer] * len(task.batch)
+        if not is_answered:
+            self._streaks.require_some_worker(task.rung, answers)
 
     def _keep(self, answers: Mapping[int, Answer]) -> None:
         """Tells the store; what a person, or another process, has told meanwhile stands."""
@@ -198,7 +217,9 @@ class Dispatcher:
                     self._store.tell({number: answer})
 
     def abandon(self) -> None:
-        """Gives back what is running, as if it had not been begun."""
+        """Keeps what is back, and gives back what is running, as if it had not been begun."""
+        with suppress(EvaluationError):
+            self.collect()
         numbers = [number for task in self._running.values() for number in task.numbers]
         self._running.clear()
         self._store.release(self._who, numbers, counted=False)

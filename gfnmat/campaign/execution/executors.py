@@ -11,7 +11,7 @@ from gfnmat.campaign.execution.imported import imported_executor
 from gfnmat.campaign.execution.inline import InlineExecutor
 from gfnmat.campaign.execution.processes import ProcessExecutor
 from gfnmat.campaign.execution.remote import RemoteExecutor
-from gfnmat.campaign.execution.task import Limits, OracleSpec, evaluate, evaluate_within, payload, prepare
+from gfnmat.campaign.execution.task import OracleSpec, TaskLimits, evaluate, evaluate_within, payload, prepare
 from gfnmat.config import CampaignConfig
 from gfnmat.execution_config import InlineConfig, ParslConfig, ProcessesConfig, PythonConfig, WorkersConfig
 from oracles import Evaluation
@@ -80,7 +80,7 @@ class Executors:
             return executor.submit_within(seconds, evaluate, sent)
         if seconds is None and said.memory is None:
             return executor.submit(evaluate, sent)
-        return executor.submit(evaluate_within, Limits(seconds, said.memory), sent)
+        return executor.submit(evaluate_within, TaskLimits(seconds, said.memory), sent)
 
     def executor(self, rung: int) -> Executor:
         """The executor itself, started when it is first asked for.

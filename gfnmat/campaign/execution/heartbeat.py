@@ -9,9 +9,11 @@ from typing import Self
 from gfnmat.campaign.execution.background import start_beside
 from gfnmat.campaign.store import Store, StoreError
 
+LONGEST = 30.0  # seconds: others may be run with a shorter lease, and cut longer ones for the sake of clocks set back
+
 
 class Heartbeat:
-    """A context in which the leases of an owner are extended three times in each of their lives.
+    """A context in which the leases of an owner are extended three times in each of their lives, and every half minute.
 
     Args:
         store: where they are.
@@ -33,6 +35,6 @@ class Heartbeat:
         self._end.set()
 
     def _beat(self) -> None:
-        while not self._end.wait(self._lease / 3):
+        while not self._end.wait(min(self._lease / 3, LONGEST)):
             with suppress(StoreError):  # the loop meets the same fault, and says so
                 self._store.renew(self._who, self._lease)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 WEIGHT = 0.3  # of the latest time in a mean
 AHEAD = 1.5  # times that a plan takes: work for so long should wait while it is made
-MOST = 4  # batches planned at once, and outstanding, at most
+MOST = 2  # batches planned at once, and waiting, at most: more would make plans longer, and what they know older
 
 
 class Pace:

@@ -47,7 +47,7 @@ class OracleSpec:
 
 
 @dataclass(frozen=True)
-class Limits:
+class TaskLimits:
     """What a task may take where its executor does not see to it: seconds, and GiB of memory."""
 
     seconds: float | None
@@ -83,7 +83,7 @@ def evaluate(sent: bytes) -> list[Evaluation]:
         raise TaskError(f"{type(reason).__name__}: {reason}") from None
 
 
-def evaluate_within(limits: Limits, sent: bytes) -> list[Evaluation]:
+def evaluate_within(limits: TaskLimits, sent: bytes) -> list[Evaluation]:
     """The same in a process of its own under limits, for executors that have none that hold against compiled code.
 
     Raises:

@@ -85,9 +85,10 @@ def _rows_of_text(path: Path, text: str) -> tuple[list[list[str | None]], str, i
     if named := re.fullmatch(r'"?sep=(.)"?', lines[first].strip()):  # by which Excel is told
         first += 1
     header = lines[first] if first < len(lines) else ""
-    separator = named[1] if named else max(SEPARATORS, key=lambda s: len(next(csv.reader([header], delimiter=s), [])))
     body = StringIO("\n".join(lines[first:]), newline="")
     try:
+        widths = {mark: len(next(csv.reader([header], delimiter=mark), [])) for mark in SEPARATORS}
+        separator = named[1] if named else max(SEPARATORS, key=widths.__getitem__)
         rows = list(csv.reader(body, delimiter=separator, strict=True))
     except csv.Error as error:
         raise ValueError(f"{path} is not a table of comma-separated values: {error}.") from None
@@ -158,14 +159,11 @@ def _rows_of_workbook(path: Path, content: bytes) -> tuple[list[list[Any]], int]
 
 def _page(path: Path, content: bytes, values: bool) -> Worksheet:
     """The sheet of a workbook that holds the results, with what formulas give (`values`) or what they are."""
-    from zipfile import BadZipFile
-
     from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
 
     try:
         workbook = load_workbook(BytesIO(content), data_only=values)
-    except (BadZipFile, InvalidFileException, KeyError, ValueError, TypeError, SyntaxError) as error:
+    except Exception as error:  # a damaged archive raises whatever its part at fault does
         raise ValueError(f"{path} is not a table: it is no Excel workbook ({str(error).strip()}).") from None
     if not workbook.worksheets:
         raise ValueError(f"{path} is not a table: it has no sheet of cells.")

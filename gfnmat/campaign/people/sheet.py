@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +38,8 @@ def write_suggestions(frame: pd.DataFrame, path: Path, properties: Sequence[str]
         write_whole(path, table.to_csv(index=False).encode())
 
 
-def require_nothing_filled_in(path: Path, properties: Sequence[str]) -> None:
-    """Raise ValueError where a sheet is there that somebody has begun to fill in: writing it anew would lose that."""
+def require_nothing_untold(path: Path, properties: Sequence[str], awaited: Iterable[int]) -> None:
+    """Raise ValueError where a sheet is there that tells of what is awaited: writing it anew would lose that."""
     from gfnmat.campaign.people.reading import read_results
 
     if not path.exists():
@@ -48,8 +48,11 @@ def require_nothing_filled_in(path: Path, properties: Sequence[str]) -> None:
         sheet = read_results(path)
     except ValueError:
         return
-    filled = [column for column in to_fill_in(properties) if column in sheet and not _is_empty(sheet[column])]
-    if "id" in sheet and filled:
+    if "id" not in sheet:
+        return
+    untold = sheet[sheet["id"].astype(str).isin({str(number) for number in awaited})]
+    filled = [column for column in to_fill_in(properties) if column in sheet and not _is_empty(untold[column])]
+    if filled:
         raise ValueError(
             f"{path} is a sheet in which {', '.join(filled)} has been filled in; tell it first, or give another name."
         )

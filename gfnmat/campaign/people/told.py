@@ -27,6 +27,9 @@ class Told:
     faults: tuple[str, ...] = ()
 
 
+MOST_REPLICATES = 1_000_000
+
+
 def told_by(table: Table, subjects: Sequence[str], properties: Sequence[str]) -> tuple[list[Told], list[str]]:
     """What each row tells, and what is wrong with whole columns.
 
@@ -55,7 +58,7 @@ def replicate_of(row: Row, subject: str) -> int | None:
         replicate = whole_number_of(row.cells["replicate"])
     except ValueError:
         replicate = -1
-    if replicate < 0:
+    if not 0 <= replicate < MOST_REPLICATES:
         given = row.cells["replicate"]
         raise ValueError(f"{subject}: replicate is {given!r}; number the measurements of one pair 0, 1, 2 ...")
     return replicate

@@ -37,7 +37,12 @@ class Checkpoints(Protocol):
 
 def checkpoints_of(database: Database) -> Checkpoints:
     """A folder beside SQLite's file; on a server, whose processes may have no folder in common, a table."""
-    return TableCheckpoints() if database.file is None else FolderCheckpoints(database.file.with_suffix(".checkpoints"))
+    return TableCheckpoints() if database.file is None else FolderCheckpoints(folder_beside(database.file))
+
+
+def folder_beside(file: Path) -> Path:
+    """The folder of SQLite's file; of all of its name, so that a copy with another ending has one of its own."""
+    return file.with_name(f"{file.name}.checkpoints")
 
 
 class FolderCheckpoints:

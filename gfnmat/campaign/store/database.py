@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from json import JSONDecodeError
 from pathlib import Path
+from threading import RLock
 from time import monotonic, sleep
 from typing import Any, TypeVar
 
@@ -13,42 +15,25 @@ import psutil
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoResultFound, NoSuchModuleError
+from sqlalchemy.pool import StaticPool
 
 from gfnmat.campaign.store.errors import StoreError, UnreachableError, in_words, is_passing
 from gfnmat.campaign.store.json_text import parsed
 
-PATIENCE = 60.0
-"""Seconds for which a server that answered before may be away, and a SQLite file locked by others."""
+PATIENCE = 600.0
+"""Seconds for which a server that answered before may be away: what was computed is lost if it is given up."""
+
+LOCKED = 60.0
+"""Seconds for which others may keep a SQLite file locked."""
 
 LONGEST_WAIT = 2.0
-NETWORK_FILE_SYSTEMS = frozenset(
-    [
-        "nfs",
-        "nfs4",
-        "cifs",
-        "smb3",
-        "smbfs",
-        "afs",
-        "ncpfs",
-        "9p",
-        "lustre",
-        "gpfs",
-        "beegfs",
-        "ceph",
-        "glusterfs",
-        "orangefs",
-        "pvfs2",
-        "wekafs",
-        "panfs",
-        "fuse.sshfs",
-        "fuse.glusterfs",
-        "fuse.ceph",
-        "fuse.s3fs",
-        "fuse.rclone",
-        "fuse.davfs2",
-        "davfs",
-    ]
-)
+# fmt: off
+NETWORK_FILE_SYSTEMS = frozenset({
+    "nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "davfs", "ceph", "glusterfs", "orangefs", "pvfs2",
+    "lustre", "gpfs", "beegfs", "wekafs", "panfs",
+    "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.rclone", "fuse.davfs2",
+})
+# fmt: on
 
 Result = TypeVar("Result")
 
@@ -68,9 +53,11 @@ class Database:
         self.url = _shown(self.engine.url)
         self.file = _sqlite_file(self.engine.url)
         self._answered = False
+        is_in_memory = self.file is None and self.engine.dialect.name == "sqlite"
+        self._alone: AbstractContextManager[Any] = RLock() if is_in_memory else nullcontext()
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
-        """What work reads, of one moment."""
+        """What work reads; in SQLite of one moment, on a server each statement of its own."""
         return self._run(work, writes=False)
 
     def write(self, work: Callable[[Connection], Result]) -> Result:
@@ -81,7 +68,7 @@ class Database:
         until, wait = monotonic() + PATIENCE, 0.1
         while True:
             try:
-                with self.engine.connect().execution_options(gfnmat_writes=writes) as connection, connection.begin():
+                with self._alone, self._connected(writes) as connection, connection.begin():
                     result = work(connection)
                 self._answered = True
                 return result
@@ -99,6 +86,9 @@ class Database:
             sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
 
+    def _connected(self, writes: bool) -> Connection:
+        return self.engine.connect().execution_options(gfnmat_writes=writes)
+
     def require_local(self) -> None:
         """Raise StoreError where SQLite's file would lie on a network file system, whose locks nobody can rely on."""
         if self.file is not None and (kind := file_system(self.file)) in NETWORK_FILE_SYSTEMS:
@@ -115,7 +105,8 @@ def file_system(path: Path) -> str:
         folder = folder.parent
     parts = psutil.disk_partitions(all=True)
     on = [part for part in parts if folder.resolve().is_relative_to(part.mountpoint)]
-    return max(on, key=lambda part: len(part.mountpoint)).fstype if on else ""
+    # of what is mounted on one point the last is seen: what automounters mount lies on their own
+    return max(enumerate(on), key=lambda at: (len(at[1].mountpoint), at[0]))[1].fstype if on else ""
 
 
 def _engine(given: str) -> Engine:
@@ -127,10 +118,7 @@ def _engine(given: str) -> Engine:
             raise StoreError(f"store is {shown!r}; a store is kept in SQLite or PostgreSQL, not in {kind}.")
         if url.drivername == "postgresql":
             url = url.set(drivername="postgresql+psycopg")
-        if url.get_backend_name() == "sqlite":
-            engine = create_engine(url, connect_args={"timeout": PATIENCE}, json_deserializer=parsed)
-        else:
-            engine = create_engine(url, pool_pre_ping=True, connect_args=_timeouts(url), json_deserializer=parsed)
+        engine = create_engine(url, json_deserializer=parsed, **_settings(url))
     except StoreError:
         raise
     except ImportError as error:
@@ -157,8 +145,15 @@ def _no_url(shown: str, error: Exception) -> StoreError:
     return StoreError(f"store is {shown!r}, which is no database URL ({error}); try sqlite:///campaign.db.")
 
 
-def _timeouts(url: URL) -> dict[str, Any]:
-    return {"connect_timeout": 10} if url.get_driver_name() == "psycopg" else {}
+def _settings(url: URL) -> dict[str, Any]:
+    if url.get_backend_name() != "sqlite":
+        timeouts = {"connect_timeout": 10} if url.get_driver_name() == "psycopg" else {}
+        return {"pool_pre_ping": True, "connect_args": timeouts, "isolation_level": "READ COMMITTED"}
+    if url.query or str(url.database).startswith("file:"):
+        raise ValueError("of SQLite it is a path alone, without options")
+    if _sqlite_file(url) is None:  # one database, and not one for each thread
+        return {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
+    return {"connect_args": {"timeout": LOCKED}}
 
 
 def _durable(connection: Any, _: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from sqlalchemy import Connection, func, insert, or_, select, update
 from sqlalchemy.sql import ColumnElement
@@ -11,7 +12,7 @@ from sqlalchemy.sql import ColumnElement
 from gfnmat.campaign.records import Choice, Limits, Origin, RoundRecord, Suggestion
 from gfnmat.campaign.store import clock, owner
 from gfnmat.campaign.store.checkpoints import Checkpoints
-from gfnmat.campaign.store.ledger import balance_of, reserve
+from gfnmat.campaign.store.ledger import RunningBalance, reserve
 from gfnmat.campaign.store.rows import (
     candidate_row,
     key_hash,
@@ -23,6 +24,7 @@ from gfnmat.campaign.store.rows import (
 from gfnmat.campaign.store.schema import candidates, rounds, suggestions
 
 ROUNDING = 1e-9
+LEAST_CUT = 120.0  # seconds that a lease is left: owners renew theirs every half minute, whatever others have set
 KEPT_CHECKPOINTS = 2  # of the latest rounds: the last is resumed from
 
 
@@ -33,6 +35,7 @@ class Issue:
     Attributes:
         choices: what was picked, of most worth first.
         fidelities: names of the rungs.
+        by_hand: those at which a person answers what the loop issues.
         origin: see `Suggestion`.
         token: names this issue, so that one whose end a broken connection left open is not done twice.
         round: number of the round that it belongs to, where there is no record.
@@ -42,6 +45,7 @@ class Issue:
 
     choices: Sequence[Choice]
     fidelities: Sequence[str]
+    by_hand: Collection[int]
     origin: Origin
     token: str
     round: int
@@ -50,7 +54,9 @@ class Issue:
     limits: Limits
 
 
-def issue(connection: Connection, campaign: int, order: Issue, checkpoints: Checkpoints) -> list[Suggestion]:
+def issue(
+    connection: Connection, campaign: int, order: Issue, checkpoints: Checkpoints, balance: RunningBalance
+) -> list[Suggestion]:
     """Gives numbers to what may be issued and was not issued before; nothing, if that is nothing."""
     same = select_suggestions(campaign).where(suggestions.c.token == order.token)
     if done := connection.execute(same).all():
@@ -59,12 +65,14 @@ def issue(connection: Connection, campaign: int, order: Issue, checkpoints: Chec
     if order.record is not None and order.limits.rounds is not None and number >= order.limits.rounds:
         return []
     known = _known_candidates(connection, campaign, [choice.key for choice in order.choices])
-    chosen = _payable(_unissued(connection, known, order.choices), connection, campaign, order.limits)
+    chosen = _unissued(connection, known, order.choices)
+    if order.limits.cost is not None:
+        chosen = _payable(chosen, order.limits.cost - balance.read(connection, campaign).committed)
     if not chosen:
         return []
     round_number = order.round if order.record is None else number
     issued = insert_suggestions(
-        connection, campaign, chosen, order.fidelities, order.origin, round_number, order.token, known
+        connection, campaign, chosen, order.fidelities, order.origin, round_number, order.token, known, order.by_hand
     )
     if order.record is not None:
         _keep_round(connection, campaign, order, number, checkpoints)
@@ -80,6 +88,7 @@ def insert_suggestions(
     round_number: int,
     token: str,
     known: dict[str, int],
+    by_hand: Collection[int] = (),
 ) -> list[Suggestion]:
     """Writes suggestions and reserves their cost; candidates that are not `known`, by their key, become so."""
     new = {choice.key: choice for choice in chosen if choice.key not in known}
@@ -93,22 +102,24 @@ def insert_suggestions(
     # batches ascend; with `+ 0` no index is used, by which all of the campaign's would be read and not only the last
     last = select(row.batch).where(row.campaign_id + 0 == campaign).order_by(row.id.desc()).limit(1)
     batch = (connection.execute(last).scalar() or 0) + 1
-    common = {"campaign_id": campaign, "batch": batch, "round": round_number, "origin": origin, "token": token}
+    origins: list[Origin] = ["laboratory" if origin == "loop" and c.rung in by_hand else origin for c in chosen]
+    common = {"campaign_id": campaign, "batch": batch, "round": round_number, "token": token}
     rows = [
         {
             **common,
             **suggestion_row(choice),
             "candidate_id": known[choice.key],
             "fidelity": fidelities[choice.rung],
+            "origin": of_choice,
         }
-        for choice in chosen
+        for choice, of_choice in zip(chosen, origins, strict=True)
     ]
     numbers = connection.execute(
         insert(suggestions).returning(suggestions.c.id, sort_by_parameter_order=True), rows
     ).scalars()
     issued = [
-        Suggestion(number, replace(choice, structure=None), round_number, origin, 0, batch)
-        for number, choice in zip(numbers, chosen, strict=True)
+        Suggestion(number, replace(choice, structure=None), round_number, of_choice, 0, batch)
+        for number, choice, of_choice in zip(numbers, chosen, origins, strict=True)
     ]
     reserve(connection, campaign, {suggestion.id: suggestion.choice.cost for suggestion in issued})
     return issued
@@ -146,11 +157,9 @@ def _unissued(connection: Connection, known: dict[str, int], choices: Sequence[C
     return list(left.values())
 
 
-def _payable(choices: Sequence[Choice], connection: Connection, campaign: int, limits: Limits) -> list[Choice]:
+def _payable(choices: Sequence[Choice], left: float) -> list[Choice]:
     """What the budget pays for, whoever else issued meanwhile."""
-    if limits.cost is None:
-        return list(choices)
-    left, payable = limits.cost - balance_of(connection, campaign).committed, []
+    payable = []
     for choice in choices:
         if choice.cost <= left + ROUNDING:
             payable.append(choice)
@@ -179,29 +188,32 @@ def _keep_round(connection: Connection, campaign: int, order: Issue, number: int
         )
     )
     checkpoints.drop(connection, superseded)
-    connection.execute(
-        update(rounds).where(mine, rounds.c.checkpoint.in_(superseded)).values(checkpoint=None)
-    ) if superseded else None
+    if superseded:
+        connection.execute(update(rounds).where(mine, rounds.c.checkpoint.in_(superseded)).values(checkpoint=None))
 
 
 def claim(
     connection: Connection, campaign: int, who: str, rung: int, most: int, lease: float, but_not: Collection[int]
 ) -> list[Suggestion]:
-    """Leases up to `most` suggestions of the loop that were never tried, or else one that was; counts the attempt."""
+    """Leases the first free suggestion of the loop, with others that like it were never tried; counts the attempt."""
     row = suggestions.c
     is_open = (row.campaign_id == campaign) & (row.state == "open") & (row.origin == "loop") & (row.rung == rung)
+    if but_not:
+        is_open &= row.id.not_in(but_not)
+    read = select_suggestions(campaign)
+    if held := connection.execute(read.where(is_open, row.lease_owner == who)).all():
+        return [suggestion(line) for line in held]  # by a claim whose commit was not known to be one
     holders = connection.execute(select(row.lease_owner).where(is_open, row.lease_owner.is_not(None)).distinct())
-    gone = [holder for holder in holders.scalars() if holder == who or owner.is_gone(holder)]
+    gone = [holder for holder in holders.scalars() if owner.is_gone(holder)]
     at = clock.now(connection)
     # a lease from before the clock was set back would hold for as long as that; who is alive renews it in time
-    connection.execute(update(suggestions).where(is_open, row.lease_until > at + lease).values(lease_until=at + lease))
+    longest = at + max(lease, LEAST_CUT)
+    connection.execute(update(suggestions).where(is_open, row.lease_until > longest).values(lease_until=longest))
     free: ColumnElement[bool] = or_(row.lease_owner.is_(None), row.lease_until < at, row.lease_owner.in_(gone))
-    order = select(row.id, row.attempts).where(is_open, free).order_by(row.attempts > 0, row.id)
-    if but_not:
-        order = order.where(row.id.not_in(but_not))
+    order = select(row.id, row.attempts).where(is_open, free).order_by(row.id)
     found = connection.execute(order.limit(most).with_for_update(skip_locked=True)).all()
-    fresh = [number for number, attempts in found if attempts == 0]
-    numbers = fresh or [number for number, _ in found[:1]]
+    untried = [line.id for line in takewhile(lambda line: line.attempts == 0, found)]
+    numbers = untried or [line.id for line in found[:1]]
     if not numbers:
         return []
     connection.execute(
@@ -209,7 +221,7 @@ def claim(
         .where(row.id.in_(numbers))
         .values(lease_owner=who, lease_until=at + lease, attempts=row.attempts + 1)
     )
-    return [suggestion(line) for line in connection.execute(select_suggestions(campaign).where(row.id.in_(numbers)))]
+    return [suggestion(line) for line in connection.execute(read.where(row.id.in_(numbers)))]
 
 
 def renew(connection: Connection, campaign: int, who: str, lease: float) -> None:

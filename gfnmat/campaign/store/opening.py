@@ -19,7 +19,9 @@ LEGACY_TABLE = "campaign"
 OLDEST = 2
 """The first schema that can be upgraded."""
 
-VERSION_TABLE = "alembic_version"
+VERSION_TABLE = "gfnmat_schema"
+"""Where Alembic keeps which schema this is; of a name that no other program has, which may share a database."""
+
 MAGIC = b"SQLite format 3\0"
 CREATING = 0x67666E6C  # any number that is always the same
 
@@ -27,7 +29,7 @@ CREATING = 0x67666E6C  # any number that is always the same
 def revision_of(connection: Connection) -> str | None:
     """The schema of the store in a database, such as `0005`; None where there is none."""
     tables = inspect(connection).get_table_names()
-    if VERSION_TABLE in tables and "campaigns" in tables:
+    if VERSION_TABLE in tables:
         return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
     if {LEGACY_TABLE, "suggestions", "measurements"} <= set(tables):
         version = connection.execute(text(f"SELECT schema_version FROM {LEGACY_TABLE}")).scalar()
@@ -113,6 +115,11 @@ def create_tables(database: Database) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(CREATING)))
         if revision_of(connection) is None:
+            if others := sorted(metadata.tables.keys() & set(inspect(connection).get_table_names())):
+                raise StoreError(
+                    f"{database.url} holds {', '.join(others)} of another program, names that a store needs; give "
+                    "another database."
+                )
             metadata.create_all(connection)
             connection.execute(text(f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
             connection.execute(text(f"INSERT INTO {VERSION_TABLE} VALUES ('{REVISION}')"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from uuid import uuid4
+from uuid import getnode, uuid4
 
 import psutil
 
@@ -27,20 +27,26 @@ def retire(owner: str) -> None:
 
 def is_gone(owner: str) -> bool:
     """Whether an owner has surely ended; of other machines nobody here can tell, only their leases can."""
-    host, boot, space, process, _ = owner.split("/")
+    machine, boot, space, process, _ = owner.split("/")
     here = _here()
-    if host != here[0] or (boot == here[1] and space != here[2]):
+    if machine != here[0] or (boot == here[1] and space != here[2]):
         return False
     if boot != here[1]:
         return True  # this machine started anew since
     if process == here[3]:
         return owner not in _alive
-    number, started = process.split("-")
-    return _process(int(number)) != f"{number}-{started}"
+    return not _runs(*process.split("-"))
 
 
 def _here() -> tuple[str, str, str, str]:
-    return socket.gethostname().replace("/", "-"), _boot(), _process_space(), _process(os.getpid())
+    return _machine(), _boot(), _process_space(), f"{os.getpid()}-{_start(os.getpid())}"
+
+
+def _machine() -> str:
+    """Its name, and what tells it from others of that name: of copies of one system only the hardware differs."""
+    kept = Path("/etc/machine-id")
+    number = kept.read_text().strip()[:8] if kept.exists() else ""
+    return f"{socket.gethostname()}-{number}-{getnode():x}".replace("/", "-")
 
 
 def _boot() -> str:
@@ -57,16 +63,27 @@ def _process_space() -> str:
         return "0"
 
 
-def _process(number: int) -> str:
-    """A process's number, and when it started, in ticks since the machine did: numbers are used again."""
+def _runs(number: str, start: str) -> bool:
+    """Whether a process may still run: numbers are used again, and other users' processes may be hidden."""
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return _start(int(number)) in (start, "")
+
+
+def _start(number: int) -> str:
+    """When a process started, in ticks since the machine did; `gone` if it has ended, empty where nobody may know."""
     try:
         fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
-        return f"{number}-gone" if fields[0] in "ZX" else f"{number}-{fields[19]}"
-    except FileNotFoundError:
+        return "gone" if fields[0] in "ZX" else fields[19]
+    except OSError:
         pass
-    if Path("/proc/self/stat").exists():
-        return f"{number}-gone"
     try:
-        return f"{number}-{psutil.Process(number).create_time():.0f}"
+        return f"{psutil.Process(number).create_time():.0f}" if not Path("/proc/self/stat").exists() else ""
+    except psutil.NoSuchProcess:
+        return "gone"
     except psutil.Error:
-        return f"{number}-gone"
+        return ""

@@ -48,10 +48,12 @@ def suggestion_row(choice: Choice) -> dict[str, Any]:
     }
 
 
-def select_suggestions(campaign: int) -> Select[Any]:
-    """What `suggestion` reads, in the order of the numbers."""
+def select_suggestions(campaign: int, after: int = 0) -> Select[Any]:
+    """What `suggestion` reads, in the order of the numbers, of those above `after`."""
     issued = suggestions.c
     design = candidates.c
+    # with `+ 0` what is new is found by its number, not by the index of campaigns, which holds all that is old
+    mine = (issued.campaign_id + 0 == campaign) & (issued.id > after) if after else issued.campaign_id == campaign
     columns = (
         issued.id,
         issued.round,
@@ -68,12 +70,7 @@ def select_suggestions(campaign: int) -> Select[Any]:
         design.formula,
         design.space_group,
     )
-    return (
-        select(*columns)
-        .join(candidates, issued.candidate_id == design.id)
-        .where(issued.campaign_id == campaign)
-        .order_by(issued.id)
-    )
+    return select(*columns).join(candidates, issued.candidate_id == design.id).where(mine).order_by(issued.id)
 
 
 def suggestion(row: Row[Any]) -> Suggestion:

@@ -13,7 +13,7 @@ from gfnmat.campaign.store import issuing, telling
 from gfnmat.campaign.store.checkpoints import checkpoints_of
 from gfnmat.campaign.store.columns import Told, read_told
 from gfnmat.campaign.store.database import Database
-from gfnmat.campaign.store.ledger import Balance, balance_of
+from gfnmat.campaign.store.ledger import Balance, RunningBalance
 from gfnmat.campaign.store.opening import create_tables, require_readable
 from gfnmat.campaign.store.rows import answer, round_record, select_answers, select_suggestions, suggestion
 from gfnmat.campaign.store.schema import (
@@ -48,6 +48,7 @@ class SqlStore:
     def __init__(self, url: str) -> None:
         self._database = Database(url)
         self._checkpoints = checkpoints_of(self._database)
+        self._balance = RunningBalance()
         self._name = ""
         self._number: int | None = None
         self._to_keep: tuple[Mapping[str, Any], Mapping[str, str], Check] | None = None
@@ -68,6 +69,7 @@ class SqlStore:
         self._name = name
         self._to_keep = (dict(config), dict(provenance), check)
         self._number = None
+        self._balance = RunningBalance()
         if not require_readable(self._database):
             return None
         found = self._database.read(self._find)
@@ -108,11 +110,13 @@ class SqlStore:
         round_number: int,
         asked: bool,
         limits: Limits = UNLIMITED,
+        by_hand: Collection[int] = (),
     ) -> list[Suggestion]:
         """Gives choices numbers and reserves their cost; see `Store.issue`."""
         order = issuing.Issue(
             choices,
             fidelities,
+            by_hand,
             "asked" if asked else "loop",
             uuid4().hex,
             round_number,
@@ -120,7 +124,9 @@ class SqlStore:
             proposer_state,
             limits,
         )
-        return self._write(lambda connection, mine: issuing.issue(connection, mine, order, self._checkpoints))
+        return self._write(
+            lambda connection, mine: issuing.issue(connection, mine, order, self._checkpoints, self._balance)
+        )
 
     def claim(self, who: str, rung: int, most: int, lease: float, but_not: Collection[int] = ()) -> list[Suggestion]:
         """Leases suggestions of the loop to an owner; see `Store.claim`."""
@@ -152,7 +158,7 @@ class SqlStore:
 
     def suggestions(self, after: int = 0) -> list[Suggestion]:
         """Everything that was issued, in order, with a number above `after`; the structures are left in the store."""
-        return self._read_all(lambda mine: select_suggestions(mine).where(suggestions.c.id > after), suggestion)
+        return self._read_all(lambda mine: select_suggestions(mine, after), suggestion)
 
     def answers(self, after: int = 0) -> list[tuple[int, int, Answer]]:
         """Place in the order of telling (above `after`), number of the suggestion, answer; structures are left."""
@@ -210,6 +216,13 @@ class SqlStore:
         kept = self._read(work) or {}
         return {number: Structure.from_dict(one) for number, one in kept.items() if one is not None}
 
+    def names(self) -> list[str]:
+        """Of all campaigns here, in the order in which they were started."""
+        if not require_readable(self._database):
+            return []
+        query = select(campaigns.c.name).order_by(campaigns.c.id)
+        return self._database.read(lambda connection: list(connection.execute(query).scalars()))
+
     def campaigns_of(self, numbers: Sequence[int]) -> dict[int, str]:
         """Of numbers that were issued here, the name of the campaign that each is of."""
         row = suggestions.c
@@ -242,7 +255,7 @@ class SqlStore:
 
     def balance(self) -> Balance:
         """What is reserved and what is spent of the budget."""
-        return self._read(balance_of) or Balance(0.0, 0.0)
+        return self._read(self._balance.read) or Balance(0.0, 0.0)
 
     def counts(self) -> dict[tuple[int, str], int]:
         """How many suggestions there are by rung and state: `open`, or the status of what counts as told."""

@@ -69,15 +69,20 @@ class Store(Protocol):
         round_number: int,
         asked: bool,
         limits: Limits = UNLIMITED,
+        by_hand: Collection[int] = (),
     ) -> list[Suggestion]:
         """Gives each choice a number and reserves its cost; with the round's record, in the same transaction.
 
         Left out is what is live already (the same replicate of a pair of key and fidelity, unless it was withdrawn or a
         person could not do it) and what the limits no longer allow; if nothing is left, no round is kept either.
+        At rungs that are `by_hand` a person answers what the loop issues.
         """
 
     def claim(self, who: str, rung: int, most: int, lease: float, but_not: Collection[int] = ()) -> list[Suggestion]:
-        """Leases open suggestions of the loop, and counts the attempt: up to `most` never tried, or one that was.
+        """Leases open suggestions of the loop, the earliest first, and counts the attempt.
+
+        One that was tried before comes alone, so that what ends a process costs no other; of those never tried up to
+        `most` come together.
 
         Args:
             who: the owner, see `gfnmat.campaign.store.owner`.
@@ -98,9 +103,9 @@ class Store(Protocol):
 
         A replicate that was not issued is issued with its answer.
 
-        The same answer again is no change. An answer supersedes one that was withdrawn or that no machine could give,
-        and one that it only completes, whose structure stands. One that contradicts is refused, unless it is meant to
-        `correct`.
+        The same answer again, or a part of it, is no change. An answer supersedes one that was withdrawn or that no
+        machine could give; one that tells further properties completes what is kept, whose structure stands. One that
+        contradicts is refused, unless it is meant to `correct`: then it takes the place of what it names.
         """
 
     def add(self, found: Sequence[tuple[Choice, Answer]], fidelities: Sequence[str], correct: bool = False) -> int:
@@ -123,6 +128,9 @@ class Store(Protocol):
 
     def proposed_structures(self) -> dict[int, Structure]:
         """The structures as they were proposed, by the suggestion's number; none for compositions."""
+
+    def names(self) -> list[str]:
+        """Of all campaigns here, in the order in which they were started."""
 
     def campaigns_of(self, numbers: Sequence[int]) -> dict[int, str]:
         """Of numbers that were issued here, the name of the campaign that each is of."""

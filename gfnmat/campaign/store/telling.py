@@ -113,16 +113,15 @@ def _tell_one(connection: Connection, campaign: int, row: Row[Any], answer: Answ
     kept = connection.execute(_LATEST, {"number": row.id}).first()
     written = answer_row(answer)
     if kept is not None:
-        if _says_nothing_new(written, kept):
+        if _says_nothing_new(written, kept, correct):
             return 0
-        if not (correct or kept.status in ("withdrawn", "retryable") or _completes(written, kept)):
+        if not (correct or kept.status in ("withdrawn", "retryable") or _agrees(written, kept)):
             raise AlreadyToldError(
                 f"id {row.id} has been told already: {kept.status} {kept._mapping['values']}; the new answer "
                 f"{answer.status} {dict(answer.values)} contradicts it, and nothing was written. Tell it as a "
                 "correction, or another measurement of the same in a row of its own, numbered by `replicate`."
             )
-        if answer.structure is None and _completes(written, kept):
-            written |= {"structure": kept.structure, "duplicate_of": kept.duplicate_of}
+        written = _completed(written, kept, correct)
     revision = 0 if kept is None else kept.revision + 1
     connection.execute(_KEEP, {"campaign_id": campaign, "suggestion_id": row.id, "revision": revision, **written})
     is_live = _stays_live(connection, row, answer.status)
@@ -142,15 +141,48 @@ def _stays_live(connection: Connection, row: Row[Any], status: str) -> bool:
     return connection.execute(select(other.id).where(same, other.live)).first() is None
 
 
-def _completes(written: Mapping[str, Any], kept: Row[Any]) -> bool:
-    """Whether an answer says the same as the one that is kept, and more properties or standard errors."""
+def _agrees(written: Mapping[str, Any], kept: Row[Any]) -> bool:
+    """Whether both are values, and the same of what both tell."""
     return (
         kept.status == written["status"] == "done"
-        and kept._mapping["values"].items() <= written["values"].items()
-        and kept.errors.items() <= written["errors"].items()
+        and _are_equal_where_both(written["values"], kept._mapping["values"])
+        and _are_equal_where_both(written["errors"], kept.errors)
     )
 
 
-def _says_nothing_new(written: Mapping[str, Any], kept: Row[Any]) -> bool:
-    same = (kept.status, kept._mapping["values"]) == (written["status"], written["values"])
-    return same and written["errors"].items() <= kept.errors.items()
+def _are_equal_where_both(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
+    return all(one[name] == other[name] for name in one.keys() & other.keys())
+
+
+def _says_nothing_new(written: Mapping[str, Any], kept: Row[Any], correct: bool) -> bool:
+    """Whether all of an answer is kept already; of a correction also why there are no values, and by what."""
+    if kept.status != written["status"]:
+        return False
+    if not (written["values"].items() <= kept._mapping["values"].items()):
+        return False
+    if not correct:
+        return written["errors"].items() <= kept.errors.items()
+    stated = {name: error for name, error in kept.errors.items() if name in written["values"]}
+    return (
+        written["errors"] == stated
+        and written["error"] in (None, kept.error)
+        and written["provenance"].items() <= kept.provenance.items()
+    )
+
+
+def _completed(written: dict[str, Any], kept: Row[Any], correct: bool) -> dict[str, Any]:
+    """An answer, with what was told of other properties; where it contradicts nothing, with the structure, too."""
+    if not kept.status == written["status"] == "done":
+        return written
+    values, errors = kept._mapping["values"], kept.errors
+    if correct:  # it tells all of what it names
+        errors = {name: error for name, error in errors.items() if name not in written["values"]}
+    whole = {
+        **written,
+        "values": {**values, **written["values"]},
+        "errors": {**errors, **written["errors"]},
+        "provenance": {**kept.provenance, **written["provenance"]},
+    }
+    if written["structure"] is None and _are_equal_where_both(written["values"], values):
+        whole |= {"structure": kept.structure, "duplicate_of": kept.duplicate_of}
+    return whole

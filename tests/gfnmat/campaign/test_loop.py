@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from gfnmat import Campaign
-from gfnmat.campaign.evaluation import EvaluationError
+from gfnmat.campaign.evaluation import ENOUGH, EvaluationError, Streaks
+from gfnmat.campaign.records import Answer, Choice
 
 Opener = Callable[..., Campaign]
 
@@ -41,6 +42,11 @@ def deadly(materials):
         if sum(map(ord, material.reduced_formula)) % 2 and not tried.exists():
             tried.touch()
             os._exit(3)
+    return slow(materials)
+
+def poisoned(materials):
+    if any(sum(map(ord, material.reduced_formula)) % 5 == 0 for material in materials):
+        os._exit(3)
     return slow(materials)
 
 def hopeless(materials):
@@ -122,19 +128,66 @@ def test_a_worker_that_dies_costs_an_attempt_of_its_own_task(
 
 
 @pytest.mark.slow
-def test_workers_that_always_die_stop_the_loop_and_spend_nothing(
+def test_what_kills_its_worker_is_found_in_its_batch_and_given_up(
     slowly: Callable[..., dict[str, Any]], open_campaign: Opener
 ) -> None:
-    content = {**slowly("hopeless", workers=1), "acquisition": {"batch_size": 12}}
+    campaign = open_campaign(**{**slowly("poisoned", workers=1, batch=4), "budget": {"cost": 10}})
+    campaign.run()
+    measured = campaign.measurements().query("fidelity == 'real'")
+    poison = measured.formula.map(lambda formula: sum(map(ord, formula)) % 5 == 0)
+    assert set(measured.status[~poison]) == {"done"}
+    assert set(measured.status[poison]) <= {"retryable"}
+    assert campaign.status().finished
+
+
+def test_a_rung_whose_workers_are_lost_goes_on_and_one_that_never_works_stops() -> None:
+    lost, said = Answer("retryable", error="the node was lost"), Answer("retryable", error="no such module")
+    streaks = Streaks(["hint", "real"])
+    for number in range(5 * ENOUGH):  # nodes come and go
+        streaks.require_some_worker(1, {})
+        if number % (ENOUGH - 1) == 0:
+            streaks.require_some_answer(1, {1000 + number: Answer("done", {"density": 1.0})})
+        streaks.require_some_worker(1, {number: lost})
+    streaks = Streaks(["hint", "real"])
+    for number in range(ENOUGH - 1):
+        streaks.require_some_worker(1, {number: lost})
+    with pytest.raises(EvaluationError, match="real failed for every one of 8 materials: the node was lost"):
+        streaks.require_some_worker(1, {ENOUGH: lost})
+    with pytest.raises(EvaluationError, match="hint failed for every one of 3 materials: no such module"):
+        streaks.require_some_answer(0, dict.fromkeys(range(3), said))
+
+
+@pytest.mark.slow
+def test_workers_that_always_die_stop_the_loop(slowly: Callable[..., dict[str, Any]], open_campaign: Opener) -> None:
+    content = {**slowly("hopeless", workers=2), "acquisition": {"batch_size": 12}, "budget": {"cost": 20}}
     campaign = open_campaign(**content)
-
-    def run_thrice() -> None:
-        for _ in range(3):  # fewer than eight in a round are given up instead
-            campaign.run()
-
-    with pytest.raises(EvaluationError, match=r"real failed for every one of \d+ materials: .*ended with .* 3"):
-        run_thrice()
+    with pytest.raises(EvaluationError, match=r"real failed for every one of 8 materials: .*ended with .* 3"):
+        campaign.run()
     assert campaign.measurements().query("fidelity == 'real' and status == 'done'").empty
+    assert campaign.status().spent < 5, "what was given up costs nothing"
+
+
+def test_a_rung_that_is_at_fault_does_not_cost_another_one_its_work(
+    slowly: Callable[..., dict[str, Any]], open_campaign: Opener, tmp_path: Path
+) -> None:
+    campaign = open_campaign(**slowly(workers=2))
+
+    def broken(materials: list[Any]) -> list[Any]:
+        time.sleep(0.05)
+        raise ImportError("no such module")
+
+    store, names = campaign._store, ["hint", "real"]
+    pool = campaign._proposer.propose(40, None, seed=0).candidates
+    known = dict(zip(pool.keys, pool.formulas, strict=True))
+    choices = [Choice(key, formula, 1, 1.0, {}, {}, "") for key, formula in list(known.items())[:2]]
+    choices += [Choice(key, formula, 0, 0.1, {}, {}, "") for key, formula in list(known.items())[2:6]]
+    store.issue(choices, names, None, None, 0, asked=False)
+    campaign._ladder._oracles[0].function = broken
+    with pytest.raises(EvaluationError, match="hint failed for every one of"):
+        campaign.run()
+    told = campaign.measurements()
+    assert list(told.fidelity) == ["real", "real"], "what was running was waited for and kept"
+    assert set(told.status) == {"done"}
 
 
 def test_a_pause_is_made_before_the_next_attempt_that_doubles(

@@ -2,7 +2,13 @@
 
 from alembic import context
 
+from gfnmat.campaign.store.opening import VERSION_TABLE
 from gfnmat.campaign.store.schema import metadata
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, transactional_ddl=True)
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    transactional_ddl=True,
+    version_table=VERSION_TABLE,
+)
 context.run_migrations()

@@ -10,7 +10,7 @@ import pytest
 from pymatgen.core import Composition
 
 from gfnmat.campaign.execution.failures import TaskError, WorkerDiedError
-from gfnmat.campaign.execution.task import Limits, OracleSpec, evaluate, evaluate_within, payload
+from gfnmat.campaign.execution.task import OracleSpec, TaskLimits, evaluate, evaluate_within, payload
 from gfnmat.problem import Fidelity
 
 MATERIALS = [Composition("NaCl"), Composition("Li2O")]
@@ -75,11 +75,11 @@ def test_limits_hold_where_the_executor_has_none() -> None:
     def deadly(materials: list[Any]) -> list[Any]:
         os._exit(5)
 
-    limits = Limits(seconds=5, memory=None)
+    limits = TaskLimits(seconds=5, memory=None)
     answers = evaluate_within(limits, payload(spec("pauling"), MATERIALS, 1))
     assert [answer.status for answer in answers] == ["done", "done"]
     with pytest.raises(TimeoutError, match=r"no answer within 0.3 s"):
-        evaluate_within(Limits(0.3, None), payload(python(slow), MATERIALS, 1))
+        evaluate_within(TaskLimits(0.3, None), payload(python(slow), MATERIALS, 1))
     with pytest.raises(WorkerDiedError, match="exit code 5"):
         evaluate_within(limits, payload(python(deadly), MATERIALS, 1))
     assert cloudpickle.loads(cloudpickle.dumps(answers)) == answers

@@ -12,6 +12,7 @@ from sqlalchemy import create_engine, text
 
 from gfnmat.campaign.records import Answer, Choice, RoundRecord
 from gfnmat.campaign.store import StoreError
+from gfnmat.campaign.store.checkpoints import folder_beside
 from gfnmat.campaign.store.opening import upgrade
 from gfnmat.campaign.store.sql_store import SqlStore
 from tests.servers.postgresql import PostgresCluster
@@ -135,7 +136,7 @@ def test_a_store_whose_bytes_were_overwritten_answers_or_says_that_it_is_damaged
             rng.randbytes(len(bad[at : at + length])) if seed % 2 else bytes(len(bad[at : at + length]))
         )
         folder = tmp_path / f"bad {seed}"
-        shutil.copytree(closed.with_suffix(".checkpoints"), folder / "campaign.checkpoints")
+        shutil.copytree(folder_beside(closed), folder / "campaign.db.checkpoints")
         (folder / "campaign.db").write_bytes(bad)
         try:
             store = opened(folder / "campaign.db")
@@ -148,17 +149,17 @@ def test_a_store_whose_bytes_were_overwritten_answers_or_says_that_it_is_damaged
 
 
 def test_a_missing_checkpoint_is_asked_for(closed: Path) -> None:
-    shutil.rmtree(closed.with_suffix(".checkpoints"))
+    shutil.rmtree(folder_beside(closed))
     store = opened(closed)
     with pytest.raises(StoreError, match="bring that folder along with the database's file"):
         store.proposer_state()
     assert len(store.measurements()) == 44
-    assert not closed.with_suffix(".checkpoints").exists()
+    assert not folder_beside(closed).exists()
 
 
 @pytest.mark.parametrize("damage", [lambda kept: kept[:-1], lambda kept: b"", lambda kept: b"?" + kept[1:]])
 def test_a_damaged_checkpoint_is_refused(closed: Path, damage: Callable[[bytes], bytes]) -> None:
-    for path in closed.with_suffix(".checkpoints").iterdir():
+    for path in folder_beside(closed).iterdir():
         path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(StoreError, match="is damaged: it is not what was kept; restore it from a copy"):
         opened(closed).proposer_state()
@@ -166,7 +167,7 @@ def test_a_damaged_checkpoint_is_refused(closed: Path, damage: Callable[[bytes],
 
 def test_a_damaged_checkpoint_does_not_stand_in_for_a_new_one(closed: Path) -> None:
     state = opened(closed).proposer_state()
-    for path in closed.with_suffix(".checkpoints").iterdir():
+    for path in folder_beside(closed).iterdir():
         path.write_bytes(b"?")
     store = opened(closed)
     chosen = [Choice("MgO", "MgO", 0, 1.0, {}, {}, why="")]

@@ -95,7 +95,7 @@ def test_a_checkpoint_that_finds_no_space_takes_its_round_with_it(disk: tuple[Pa
     with full(), pytest.raises(StoreError, match=r"cannot be written: .*; nothing of this was kept\.$"):
         plan(store, 1, b"x" * 200_000)
     assert facts_of(require_whole(store.url)) == before
-    assert len(list((folder / "campaign.checkpoints").iterdir())) == 1, "no part of it is left"
+    assert len(list((folder / "campaign.db.checkpoints").iterdir())) == 1, "no part of it is left"
     assert store.proposer_state() == b"first"
     assert plan(store, 1, b"x" * 200_000) == 40
     assert opened(folder / "campaign.db").proposer_state() == b"x" * 200_000

@@ -19,7 +19,7 @@ from gfnmat.campaign.people.injection import guarded, unguarded
 from gfnmat.campaign.people.legend import legend_of
 from gfnmat.campaign.people.reading import read_results
 from gfnmat.campaign.people.results import answers_from
-from gfnmat.campaign.people.sheet import check_writable, require_nothing_filled_in, sheet_of, write_suggestions
+from gfnmat.campaign.people.sheet import check_writable, require_nothing_untold, sheet_of, write_suggestions
 from gfnmat.campaign.people.table import headed
 from gfnmat.campaign.records import STATUSES, Answer, Suggestion
 from oracles import property_named
@@ -278,11 +278,12 @@ def test_a_sheet_that_was_begun_to_be_filled_in_is_not_overwritten(
     frame: pd.DataFrame, tmp_path: Path, ending: str
 ) -> None:
     path = tmp_path / f"sheet{ending}"
-    require_nothing_filled_in(path, PROPERTIES)
+    require_nothing_untold(path, PROPERTIES, frame.id)
     write_suggestions(frame, path, PROPERTIES, "mine")
-    require_nothing_filled_in(path, PROPERTIES)
+    require_nothing_untold(path, PROPERTIES, frame.id)
     begun = read_results(path)
     begun["note"] = ["in the furnace", *[""] * (len(begun) - 1)]
     begun.to_csv(path, index=False) if ending == ".csv" else begun.to_excel(path, index=False)
     with pytest.raises(ValueError, match="in which note has been filled in; tell it first"):
-        require_nothing_filled_in(path, PROPERTIES)
+        require_nothing_untold(path, PROPERTIES, frame.id)
+    require_nothing_untold(path, PROPERTIES, [99])

@@ -125,8 +125,9 @@ class StoreContract:
         assert again().claim(other, 1, 8, 60.0, but_not=[second.id]) == []
         clock.jump(50)
         store.renew(mine, 60.0)
+        again().renew(other, 60.0)
         clock.jump(50)
-        assert [s.id for s in again().claim(other, 1, 8, 60.0)] == [second.id], "what one holds oneself, and it is old"
+        assert again().claim(other, 1, 8, 60.0, but_not=[second.id]) == []
         clock.jump(11)
         taken = again().claim(other, 1, 8, 60.0, but_not=[second.id])
         assert [(s.id, s.attempts) for s in taken] == [(first.id, 2)]
@@ -140,11 +141,21 @@ class StoreContract:
         tried = store.claim(mine, 1, 2, 60.0)
         assert [(s.id, s.attempts) for s in tried] == [(s.id, 1) for s in issued[:2]]
         store.release(mine, [s.id for s in tried], counted=True)
-        assert [s.id for s in store.claim(mine, 1, 8, 60.0)] == [s.id for s in issued[2:]]
-        at_work = [s.id for s in issued[2:]]
-        assert [(s.id, s.attempts) for s in store.claim(mine, 1, 8, 60.0, at_work)] == [(issued[0].id, 2)]
+        at_work: list[int] = []
+        for number in (issued[0].id, issued[1].id):  # in the order in which they were issued, as before
+            again = store.claim(mine, 1, 8, 60.0, at_work)
+            assert [(s.id, s.attempts) for s in again] == [(number, 2)]
+            at_work.append(number)
+        assert [s.id for s in store.claim(mine, 1, 8, 60.0, at_work)] == [s.id for s in issued[2:]]
         store.release(mine, [issued[0].id], counted=False)
+        at_work = [s.id for s in issued[1:]]
         assert [(s.id, s.attempts) for s in store.claim(mine, 1, 8, 60.0, at_work)] == [(issued[0].id, 2)]
+
+    def test_a_claim_whose_commit_was_not_known_gives_the_same_again(self, store: Store, owners: list[str]) -> None:
+        issued = store.issue([choice(), choice("Li2O"), choice("CaO")], LADDER, None, None, 0, asked=False)
+        first = store.claim(owners[0], 1, 2, 60.0)
+        assert store.claim(owners[0], 1, 2, 60.0) == first, "neither more, nor another attempt"
+        assert [s.id for s in store.claim(owners[1], 1, 8, 60.0)] == [issued[2].id]
 
     def test_only_what_the_loop_issued_and_nobody_told_is_claimed(self, store: Store, owners: list[str]) -> None:
         store.issue([choice()], LADDER, None, None, 0, asked=True)
@@ -237,9 +248,12 @@ class StoreContract:
     def test_what_a_person_could_not_do_may_be_issued_again(self, store: Store) -> None:
         (asked,) = store.issue([choice()], LADDER, None, None, 0, asked=True)
         (own,) = store.issue([choice("Li2O")], LADDER, None, None, 0, asked=False)
-        store.tell({n.id: Answer("retryable", error="the furnace broke") for n in (asked, own)})
-        again = store.issue([choice(), choice("Li2O")], LADDER, None, None, 0, asked=True)
-        assert [s.choice.formula for s in again] == ["MgO"]
+        (lab,) = store.issue([choice("CaO")], LADDER, None, None, 0, asked=False, by_hand=[1])
+        assert [s.origin for s in store.suggestions()] == ["asked", "loop", "laboratory"]
+        store.tell({n.id: Answer("retryable", error="the furnace broke") for n in (asked, own, lab)})
+        pairs = [choice(), choice("Li2O"), choice("CaO")]
+        again = store.issue(pairs, LADDER, None, None, 0, asked=True)
+        assert [s.choice.formula for s in again] == ["MgO", "CaO"]
         assert store.tell({asked.id: Answer("done", {"density": 3.5})}) == 1  # the first one after all
 
     def test_campaigns_in_one_place_do_not_mix(self, store: Store, reopened: Callable[[], Store]) -> None:
@@ -307,8 +321,35 @@ class StoreContract:
         store.tell({issued.id: Answer("done", {"density": 3.58})})
         assert store.tell({issued.id: Answer("done", {"density": 3.58, "bulk_modulus": 160.0})}) == 1
         assert store.measurements()[0].answer.values == {"density": 3.58, "bulk_modulus": 160.0}
+        assert store.tell({issued.id: Answer("done", {"density": 3.58})}) == 0, "a part of it is nothing new"
         with pytest.raises(StoreError, match="contradicts"):
-            store.tell({issued.id: Answer("done", {"density": 3.58})})
+            store.tell({issued.id: Answer("done", {"density": 3.6})})
+
+    def test_further_properties_told_by_themselves_join_those_that_were_told(self, store: Store) -> None:
+        (issued,) = store.issue([choice()], LADDER, None, None, 0, asked=True)
+        store.tell({issued.id: Answer("done", {"density": 3.58}, {"density": 0.1}, provenance={"measured_by": "Ada"})})
+        assert store.tell({issued.id: Answer("done", {"bulk_modulus": 160.0}, provenance={"note": "hot"})}) == 1
+        kept = store.measurements()[0].answer
+        assert kept.values == {"density": 3.58, "bulk_modulus": 160.0}
+        assert kept.errors == {"density": 0.1}
+        assert kept.provenance == {"measured_by": "Ada", "note": "hot"}
+        assert store.tell({issued.id: Answer("done", {"bulk_modulus": 150.0})}, correct=True) == 1
+        assert store.measurements()[0].answer.values == {"density": 3.58, "bulk_modulus": 150.0}, "and no other one"
+        assert len(store.answers()) == 3
+
+    def test_standard_errors_reasons_and_notes_can_be_corrected(self, store: Store) -> None:
+        first, second = store.issue([choice(), choice("Li2O")], LADDER, None, None, 0, asked=True)
+        store.tell({first.id: Answer("done", {"density": 3.58}, {"density": 9.0})})
+        store.tell({second.id: Answer("infeasible", error="it melts")})
+        better = {
+            first.id: Answer("done", {"density": 3.58}),
+            second.id: Answer("infeasible", error="it burns", provenance={"note": "in air"}),
+        }
+        assert store.tell(better, correct=True) == 2
+        assert store.tell(better, correct=True) == 0
+        kept = [m.answer for m in store.measurements()]
+        assert kept[0].errors == {}
+        assert (kept[1].error, kept[1].provenance) == ("it burns", {"note": "in air"})
 
     def test_what_completes_an_answer_leaves_its_structure(self, store: Store) -> None:
         first, second = store.issue([crystal("MgO|1"), crystal("MgO|2")], LADDER, None, None, 0, asked=True)

@@ -15,10 +15,11 @@ from gfnmat.campaign.records import Answer
 from gfnmat.campaign.store import StoreError, owner
 from gfnmat.campaign.store.database import Database
 from gfnmat.campaign.store.ledger import Balance
-from gfnmat.campaign.store.opening import alembic_config, create_tables, upgrade
+from gfnmat.campaign.store.opening import VERSION_TABLE, alembic_config, create_tables, upgrade
 from gfnmat.campaign.store.schema import REVISION, metadata
 from gfnmat.campaign.store.sql_store import SqlStore
 from tests.gfnmat.campaign.store.contract import IDENTITY, LADDER, choice
+from tests.servers.postgresql import PostgresCluster
 
 SCHEMA_4 = Path(__file__).with_name("schema_4.sql").read_text()
 """What gfnmat of schema 4 wrote: nine suggestions of two rounds and of a person, a replicate, and what came back."""
@@ -87,7 +88,7 @@ def test_what_an_upgraded_store_holds_is_what_it_held(old: Callable[[int], str],
     assert set(store.proposed_structures()) == {1, 11}
     assert [(r.round, r.pool, r.trust[0].property) for r in store.rounds()] == [(0, 10, "x"), (1, 10, "x")]
     assert store.proposer_state() == b"second"
-    assert (tmp_path / "old.checkpoints").is_dir()
+    assert (tmp_path / "old.db.checkpoints").is_dir()
     costs = {"done": 1.5, "infeasible": 1.5, "retryable": 0.0, "withdrawn": 0.0}
     spent = sum(costs[answer.status] for answer in told.values())
     assert store.balance() == Balance(1.5 * (len(issued) - len(told)), spent)
@@ -115,7 +116,7 @@ def test_a_newer_schema_than_this_is_refused(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'new.db'}"
     opened(url).issue([choice()], LADDER, None, None, 0, asked=True)
     with closing(sqlite3.connect(tmp_path / "new.db")) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '0042'")
+        connection.execute("UPDATE gfnmat_schema SET version_num = '0042'")
         connection.commit()
     with pytest.raises(StoreError, match=r"has schema 0042, .* a newer version wrote it; update gfnmat"):
         opened(url)
@@ -139,6 +140,22 @@ def test_an_upgrade_that_fails_changes_nothing(old: Callable[[int], str], tmp_pa
     assert _tables(url) == before
 
 
+@pytest.mark.parametrize("tables", [["alembic_version"], ["campaigns", "alembic_version"]])
+def test_a_database_of_another_program_is_shared_or_left_alone(postgres: PostgresCluster, tables: list[str]) -> None:
+    url = postgres.new_database()
+    with create_engine(url).begin() as connection:
+        for table in tables:
+            connection.execute(text(f"CREATE TABLE {table} (version_num VARCHAR(32))"))
+    store = opened(url)
+    if "campaigns" in tables:
+        with pytest.raises(StoreError, match="holds campaigns of another program"):
+            store.issue([choice()], LADDER, None, None, 0, asked=True)
+        assert sorted(_tables(url)) == sorted(tables), "nothing was made"
+    else:
+        assert len(store.issue([choice()], LADDER, None, None, 0, asked=True)) == 1
+        assert opened(url).count_rounds() == 0
+
+
 def test_what_is_no_store_is_not_upgraded(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="does not exist"):
         upgrade(f"sqlite:///{tmp_path / 'none.db'}")
@@ -156,7 +173,9 @@ def test_the_tables_are_those_that_the_migrations_make(old: Callable[[int], str]
     create_tables(Database(new))
     for made in (url, new):
         with create_engine(made).connect() as connection:
-            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            context = MigrationContext.configure(
+                connection, opts={"compare_type": True, "version_table": VERSION_TABLE}
+            )
             assert compare_metadata(context, metadata) == []
             assert ScriptDirectory.from_config(alembic_config(connection)).get_current_head() == REVISION
     assert _triggers(url) == _triggers(new)

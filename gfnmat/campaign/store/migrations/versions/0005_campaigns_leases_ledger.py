@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from gfnmat.campaign.store.checkpoints import Checkpoints, FolderCheckpoints, TableCheckpoints
+from gfnmat.campaign.store.checkpoints import Checkpoints, FolderCheckpoints, TableCheckpoints, folder_beside
 from gfnmat.campaign.store.schema import guards
 
 revision = "0005"
@@ -297,4 +297,4 @@ def _checkpoints(connection: sa.Connection) -> Checkpoints:
     name = connection.engine.url.database
     if connection.dialect.name != "sqlite" or name in (None, "", ":memory:"):
         return TableCheckpoints()
-    return FolderCheckpoints(Path(str(name)).with_suffix(".checkpoints"))
+    return FolderCheckpoints(folder_beside(Path(str(name))))
