@@ -26,8 +26,8 @@ from tests.gfnmat.campaign.faults.clock import JumpingClock
 from tests.gfnmat.campaign.faults.promises import require_whole
 from tests.servers.postgresql import PostgresCluster
 
-LEASE, BUDGET = 100.0, 4.0
-KEYS = st.sampled_from("ABC")
+LEASE, BUDGET = 100.0, 3.0
+KEYS = st.sampled_from("AB")
 STATUSES: st.SearchStrategy[Status] = st.sampled_from(["done", "infeasible", "retryable", "withdrawn"])
 
 
@@ -256,8 +256,8 @@ def test_whatever_happens_to_a_file_it_keeps_its_promises(tmp_path: Path) -> Non
 def test_whatever_happens_to_many_files_they_keep_their_promises(tmp_path: Path) -> None:
     run(
         lambda: f"sqlite:///{tempfile.mkdtemp(dir=tmp_path)}/campaign.db",
-        max_examples=30,
-        stateful_step_count=35,
+        max_examples=60,
+        stateful_step_count=50,
     )
 
 
