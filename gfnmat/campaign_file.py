@@ -104,7 +104,7 @@ def _fault(fault: Any, lines: Any) -> str:
     if fault["type"] == "union_tag_not_found":
         kinds = list(next(models for where, models in _KINDS if _is_in(location, where)))
         if not isinstance(given, Mapping):
-            of_what = "executors are given by fidelity, each" if location[:2] == ["execution", "executors"] else "it is"
+            of_what = "each fidelity's executor has" if location[:2] == ["execution", "executors"] else "it has"
             return f"{prefix} is {given!r}; {of_what} a kind and its settings, such as {{kind: {kinds[0]}}}"
         if "kind" not in given:
             slip = next(iter(get_close_matches("kind", [str(key) for key in given], n=1)), None)

@@ -11,6 +11,7 @@ from gfnmat.campaign.history import History
 from gfnmat.campaign.progress import leader
 from gfnmat.campaign.records import Measurement
 from gfnmat.campaign.store import Store
+from gfnmat.campaign.store.columns import Told
 
 FIRST = 64  # candidates that are looked at; twice as many where these do not settle it
 
@@ -30,12 +31,10 @@ def best_of(store: Store, goals: Goals) -> Measurement | None:
     ranked = np.argsort(-utility, kind="stable")
     n = FIRST
     while True:
-        is_among = np.zeros(len(utility), dtype=bool)
-        is_among[ranked[:n]] = True
-        is_among &= utility > -np.inf
-        if not is_among.any():
+        first = [row for row in ranked[:n].tolist() if utility[row] > -np.inf]
+        if not first:
             return None
-        found = _judged(store, goals, done.suggestions[is_among[candidate]].tolist())
+        found = _judged(store, goals, done, set(distinct[first].tolist()))
         of_best = None if found is None else goals.utilities(History(goals, (), ()).values([found]))[0, 0]
         if n >= len(ranked) or (of_best is not None and bool(of_best > utility[ranked[n]])):
             return found
@@ -52,11 +51,15 @@ def _means(candidate: NDArray[np.int64], values: NDArray[np.float64], n: int) ->
     return means
 
 
-def _judged(store: Store, goals: Goals, numbers: list[int]) -> Measurement | None:
-    """The leader among some suggestions, and what these are duplicates of."""
-    wanted, known = set(numbers), dict[int, Measurement]()
-    while missing := wanted - known.keys():
+def _judged(store: Store, goals: Goals, done: Told, candidates: set[int]) -> Measurement | None:
+    """The leader among some candidates, and those that they are duplicates of."""
+    known: dict[int, Measurement] = {}
+    while True:
+        wanted = set(done.suggestions[np.isin(done.candidates, list(candidates))].tolist())
+        if not (missing := wanted - known.keys()):
+            break
         known |= {m.suggestion.id: m for m in store.measurements(sorted(missing))}
-        wanted = {m.answer.duplicate_of for m in known.values() if m.answer.duplicate_of is not None} | set(known)
+        origins = [m.answer.duplicate_of for m in known.values() if m.answer.duplicate_of is not None]
+        candidates |= set(done.candidates[np.isin(done.suggestions, origins)].tolist())
     measured = [known[number] for number in sorted(known)]
     return leader(History(goals, [m.suggestion for m in measured], measured))

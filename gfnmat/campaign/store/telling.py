@@ -118,8 +118,8 @@ def _tell_one(connection: Connection, campaign: int, row: Row[Any], answer: Answ
         if not (correct or kept.status in ("withdrawn", "retryable") or _agrees(written, kept)):
             raise AlreadyToldError(
                 f"id {row.id} has been told already: {kept.status} {kept._mapping['values']}; the new answer "
-                f"{answer.status} {dict(answer.values)} contradicts it, and nothing was written. Tell it as a correction "
-                "(`--correct`), or another measurement of the same in a row of its own, numbered by `replicate`."
+                f"{answer.status} {dict(answer.values)} contradicts it, and nothing was written. Tell it as a "
+                "correction (`--correct`), or another measurement of the same in a row of its own, with a `replicate`."
             )
         written = _completed(written, kept, correct)
     revision = 0 if kept is None else kept.revision + 1
