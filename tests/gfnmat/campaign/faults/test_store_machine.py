@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -26,7 +27,7 @@ from tests.gfnmat.campaign.faults.clock import JumpingClock
 from tests.gfnmat.campaign.faults.promises import require_whole
 from tests.servers.postgresql import PostgresCluster
 
-LEASE, BUDGET = 100.0, 3.0
+LEASE, BUDGET = 300.0, 3.0
 KEYS = st.sampled_from("AB")
 STATUSES: st.SearchStrategy[Status] = st.sampled_from(["done", "infeasible", "retryable", "withdrawn"])
 
@@ -127,16 +128,21 @@ class StoreMachine(RuleBasedStateMachine):
         for entry in self.model.values():
             if entry.state == "open" and entry.holder:
                 entry.until = min(entry.until, at + LEASE)
+        open_ones = {
+            number: entry for number, entry in self.model.items() if entry.state == "open" and entry.origin == "loop"
+        }
+        claimed = [s.id for s in self.store.claim(who, 0, most, LEASE)]
+        if held := [number for number, entry in open_ones.items() if entry.holder == who]:
+            assert claimed == held, "what it holds already"
+            return
         free = [
             number
-            for number, entry in self.model.items()
-            if entry.state == "open"
-            and entry.origin == "loop"
-            and (entry.holder is None or entry.holder == who or entry.until < at or entry.holder not in self.owners)
-        ]
-        fresh = [number for number in free if not self.model[number].attempts]
-        wanted = fresh[:most] or free[:1]
-        assert sorted(s.id for s in self.store.claim(who, 0, most, LEASE)) == wanted
+            for number, entry in open_ones.items()
+            if entry.holder is None or entry.until < at or entry.holder not in self.owners
+        ][:most]
+        untried = list(takewhile(lambda number: not self.model[number].attempts, free))
+        wanted = untried or free[:1]
+        assert claimed == wanted
         for number in wanted:
             entry = self.model[number]
             entry.holder, entry.until, entry.attempts = who, at + LEASE, entry.attempts + 1
@@ -180,14 +186,17 @@ class StoreMachine(RuleBasedStateMachine):
     ) -> None:
         """Tells, and holds the store to what telling means: no change, one more answer, or a refusal."""
         entry, answer = self.model[number], Answer(status, values)
-        if entry.told and entry.told[-1] == (status, values):
+        before = entry.told[-1][1] if entry.told else {}
+        if entry.state == status and values.items() <= before.items():
             assert call(answer) == 0
             return
-        completes = entry.state == status == "done" and entry.told[-1][1].items() <= values.items()
-        if not (entry.state in ("open", "retryable", "withdrawn") or completes or correct):
+        agrees = entry.state == status == "done" and all(values.get(name, x) == x for name, x in before.items())
+        if not (entry.state in ("open", "retryable", "withdrawn") or agrees or correct):
             with pytest.raises(AlreadyToldError, match="nothing was written"):
                 call(answer)
             return
+        if entry.state == status == "done":
+            values = {**before, **values}
         assert call(answer) == 1
         entry.told.append((status, values))
         entry.holder = None
