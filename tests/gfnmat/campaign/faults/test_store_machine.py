@@ -256,7 +256,7 @@ def run(new_database: Callable[[], str], **given: Any) -> None:
 def test_whatever_happens_to_a_file_it_keeps_its_promises(tmp_path: Path) -> None:
     run(
         lambda: f"sqlite:///{tempfile.mkdtemp(dir=tmp_path)}/campaign.db",
-        max_examples=25,
+        max_examples=20,
         stateful_step_count=25,
     )
 
@@ -265,7 +265,7 @@ def test_whatever_happens_to_a_file_it_keeps_its_promises(tmp_path: Path) -> Non
 def test_whatever_happens_to_many_files_they_keep_their_promises(tmp_path: Path) -> None:
     run(
         lambda: f"sqlite:///{tempfile.mkdtemp(dir=tmp_path)}/campaign.db",
-        max_examples=60,
+        max_examples=30,
         stateful_step_count=50,
     )
 
