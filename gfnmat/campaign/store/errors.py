@@ -45,6 +45,10 @@ _SENTENCES = (
     ("could not translate host name", "does not answer: there is no such host"),
     ("failed to resolve host", "does not answer: there is no such host"),
     ("Name or service not known", "does not answer: there is no such host"),
+    *(
+        (part, "is being restarted, or shut down; try again in a moment")
+        for part in ("starting up", "accepting connections", "shutting down", "recovery mode", "terminating connection")
+    ),
     ("timeout expired", "does not answer: the connection timed out"),
 )
 
