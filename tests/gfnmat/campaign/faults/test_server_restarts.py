@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError as DatabaseError
 from gfnmat import Campaign
 from gfnmat.campaign.records import Answer, Choice, RoundRecord
 from gfnmat.campaign.store import UnreachableError
-from gfnmat.campaign.store.errors import is_passing
+from gfnmat.campaign.store.errors import in_words, is_passing
 from gfnmat.campaign.store.sql_store import SqlStore
 from tests.gfnmat.campaign.faults.promises import require_whole
 from tests.servers.postgresql import PostgresCluster
@@ -69,11 +69,11 @@ def restarted_meanwhile(cluster: PostgresCluster, pause: float = 0.15) -> Iterat
 def test_threads_that_issue_and_tell_outlive_restarts(own_postgres: PostgresCluster) -> None:
     url = own_postgres.new_database()
     opened(url).issue([choice("first")], ["real"], None, None, 0, asked=True)
+    stores = [opened(url) for _ in range(4)]  # each has had an answer: to a new one, the server is not there
     returned: list[list[tuple[int, str]]] = [[] for _ in range(4)]
 
     def work(thread: int) -> None:
-        store, n = opened(url), 0
-        store.count_rounds()
+        store, n = stores[thread], 0
         while n < 8 or not is_over.is_set():
             record = RoundRecord(round=0, seconds=0, pool=1, distinct=1)
             chosen = [choice(f"K{n}"), choice(f"K{n}T{thread}")]
@@ -193,3 +193,17 @@ def test_a_run_that_a_server_left_for_long_is_gone_on_with_by_the_same_object(
 )
 def test_what_may_pass_is_told_from_what_will_not(message: str, passes: bool) -> None:
     assert is_passing(DatabaseError("SELECT 1", {}, OperationalError(message))) is passes
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "FATAL:  the database system is starting up",
+        "FATAL:  the database system is not yet accepting connections",
+        "FATAL:  terminating connection due to administrator command",
+        "FATAL:  the database system is shutting down",
+    ],
+)
+def test_who_comes_while_a_server_restarts_is_told_to_come_again(message: str) -> None:
+    error = DatabaseError("SELECT 1", {}, OperationalError(f"connection failed: {message}"))
+    assert in_words(error, "URL") == "URL is being restarted, or shut down; try again in a moment."
