@@ -24,10 +24,10 @@ random-search:
 	$(BIN)/gfnmat run --quiet experiments/quickstart-random.yaml
 
 test: install
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 test-fast: install
-	$(BIN)/pytest -m 'not slow'
+	$(BIN)/pytest -n 2 --dist loadfile -m 'not slow'
 
 lint: install
 	$(BIN)/ruff check .

@@ -46,7 +46,8 @@ class Truth:
             members = campaign.space.enumerate()
         except ValueError:
             return None
-        answers = Ladder(problem, campaign.config.folder).evaluate(problem.target_rung, members)
+        ladder = Ladder(problem, campaign.config.folder)
+        answers = ladder.answers(members, ladder.ask(problem.target_rung, members.materials))
         values = values_of([answer.values for answer in answers], problem.properties)
         goals = Goals(problem)
         known = goals.utilities(values).isfinite().all(-1)

@@ -15,6 +15,7 @@ import psutil
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoResultFound, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import StaticPool
 
 from gfnmat.campaign.store.errors import StoreError, UnreachableError, in_words, is_passing
@@ -77,7 +78,7 @@ class Database:
                     raise StoreError(in_words(error, self.url)) from None
                 if not self._answered or monotonic() > until:
                     raise UnreachableError(in_words(error, self.url)) from None
-            except OSError as error:
+            except (OSError, PoolTimeout) as error:
                 raise StoreError(in_words(error, self.url)) from None
             except (NoResultFound, KeyError, JSONDecodeError, UnicodeDecodeError) as error:
                 raise StoreError(
