@@ -1,7 +1,7 @@
 """How fast a campaign's store is, in SQLite and in PostgreSQL.
 
     python experiments/benchmarks/store_speed.py [--engines sqlite postgresql] [--measurements 1000 10000 100000]
-        [--tells 1000] [--seed 0] [--quick]
+        [--parts tells status ask] [--tells 1000] [--seed 0] [--quick]
 
 1. Tells a second, one answer a transaction and all of them durable, by one process and by 8 at once. A tell cannot be
    faster than the disk keeps a page, which is printed first.
@@ -79,6 +79,9 @@ SHARES = {"60/25/15 %": (0.6, 0.25, 0.15), "all at the target": (0.0, 0.0, 1.0)}
 TOLD_A_SECOND, STATUS, ASK = 200, 0.5, 0.1
 PROCESSES = 8
 AT_ONCE = 10_000
+
+
+PARTS = ("tells", "status", "ask")
 
 
 def random_answer(random: Random) -> Answer:
@@ -292,6 +295,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
     parser.add_argument("--measurements", nargs="+", type=int, default=[1_000, 10_000, 100_000])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--tells", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="a hundredth of everything, to see that it runs")
@@ -304,7 +308,7 @@ def main() -> None:
     names = formulas_of(max(*sizes, n_tells) + 1, arguments.seed)
     with databases(arguments.engines) as makers:
         for engine, make in makers.items():
-            for processes in (1, PROCESSES):
+            for processes in (1, PROCESSES) if "tells" in arguments.parts else ():
                 rates = [tells(make(), n_tells, names, arguments.seed, processes) for _ in range(min(runs, 3))]
                 by = "one process" if processes == 1 else f"{processes} processes at once"
                 aim = f"{TOLD_A_SECOND} a second" + (" on SQLite" if engine != "sqlite" else "")
@@ -313,15 +317,16 @@ def main() -> None:
                     f"{len(rates)} runs (aim: {aim})",
                     flush=True,
                 )
-            for n in sizes:
+            for n in sizes if {"status", "ask"} & set(arguments.parts) else ():
                 for shape, shares in SHARES.items():
                     if n != max(sizes) and shape != next(iter(SHARES)):
                         continue
                     url = make()
                     fill(url, shares, n, names, arguments.seed)
                     print(f"{engine}: {n:,} measurements, {shape}, load {os.getloadavg()[0]:.1f}")
-                    status(url, runs)
-                    if shape == next(iter(SHARES)):
+                    if "status" in arguments.parts:
+                        status(url, runs)
+                    if "ask" in arguments.parts and shape == next(iter(SHARES)):
                         ask(url, 1 if n > AT_ONCE else min(runs, 3), arguments.seed)
 
 
