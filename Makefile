@@ -23,11 +23,12 @@ quickstart:
 random-search:
 	$(BIN)/gfnmat run --quiet experiments/quickstart-random.yaml
 
+# Two processes on two cores: more threads than cores wait for one another.
 test: install
-	$(BIN)/pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 test-fast: install
-	$(BIN)/pytest -n 2 --dist loadfile -m 'not slow'
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m 'not slow'
 
 lint: install
 	$(BIN)/ruff check .
