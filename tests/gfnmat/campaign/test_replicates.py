@@ -234,7 +234,9 @@ def test_a_contradiction_is_a_replicate_or_a_correction_and_never_both(opened: C
     campaign = opened(Laboratory(0.0))
     number = int(campaign.ask(2)["id"].iloc[0])
     campaign.tell([{"id": number, "score": 5.0}])
-    with pytest.raises(StoreError, match="Tell it as a correction \(`--correct`\), or another measurement of the same"):
+    with pytest.raises(
+        StoreError, match=r"Tell it as a correction \(`--correct`\), or another measurement of the same"
+    ):
         campaign.tell([{"id": number, "score": 50.0}])
     campaign.tell([{"id": number, "replicate": 1, "score": 50.0}])
     with pytest.raises(StoreError, match="contradicts it"):
