@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from gfnmat.campaign import Campaign
 
-PLANNING = "gfnmat planning"  # see gfnmat.campaign.loop, which is not imported here for the time it takes
 SUMMARY_ROWS = 10
 
 app = typer.Typer(
@@ -121,6 +120,8 @@ app.command("import")(people_commands.import_results)
 
 def _leave_threads(code: int) -> None:
     """Ends the program at once where a round is still being planned: torch does not bear to be ended in a thread."""
+    from gfnmat.campaign.loop import PLANNING
+
     if any(thread.name == PLANNING for thread in threading.enumerate()):
         sys.stdout.flush()
         sys.stderr.flush()

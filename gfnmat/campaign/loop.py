@@ -27,6 +27,9 @@ from gfnmat.campaign.store import Store, StoreError, UnreachableError, owner
 from gfnmat.config import CampaignConfig
 from gfnmat.proposers.proposer import Proposer
 
+PLANNING = "gfnmat planning"
+"""Name of the thread in which a round is planned beside evaluations."""
+
 PATIENCE = 10.0  # seconds for which an interrupted plan is waited for at the end
 SHARE = 5.0  # times that a report takes: for so long no other is made, since of long campaigns one takes a second
 SHORTEST_WAIT, LONGEST_WAIT = 0.05, 2.0  # seconds after which what other processes did is looked for
@@ -194,7 +197,7 @@ class Loop:
 
         self._planning = planning
         self._planned_from = len(history.measurements)
-        start_beside(work, "gfnmat planning")
+        start_beside(work, PLANNING)
 
     def _note_phase(self, phase: str) -> None:
         self._phase = phase

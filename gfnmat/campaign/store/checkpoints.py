@@ -13,9 +13,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
-from gfnmat.campaign.store.database import Database
+from gfnmat.campaign.store.database import Database, keep_others_out
 from gfnmat.campaign.store.errors import StoreError
 from gfnmat.campaign.store.schema import checkpoints
 
@@ -97,8 +97,7 @@ class TableCheckpoints:
 
     def keep(self, connection: Connection, content: bytes) -> str:
         """Keeps it with the transaction, one after another; returns its hash."""
-        if connection.dialect.name == "postgresql":
-            connection.execute(select(func.pg_advisory_xact_lock(KEEPING)))
+        keep_others_out(connection, KEEPING)
         digest = sha256(content).hexdigest()
         if connection.execute(select(checkpoints.c.hash).where(checkpoints.c.hash == digest)).first() is None:
             connection.execute(insert(checkpoints).values(hash=digest, content=content))

@@ -12,7 +12,7 @@ from time import monotonic, sleep
 from typing import Any, TypeVar
 
 import psutil
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoResultFound, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -97,6 +97,12 @@ class Database:
                 f"{self.url} lies on a network file system ({kind}), on which SQLite can lose what it promised to "
                 "keep; give a path on a local disk, or a PostgreSQL database (store: postgresql://...)."
             )
+
+
+def keep_others_out(connection: Connection, lock: int) -> None:
+    """Waits until no other transaction of a server holds the lock of this number; SQLite has one writer as it is."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(lock)))
 
 
 def file_system(path: Path) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, func, inspect, select, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from gfnmat.campaign.store.database import Database
+from gfnmat.campaign.store.database import Database, keep_others_out
 from gfnmat.campaign.store.errors import StoreError
 from gfnmat.campaign.store.schema import REVISION, metadata
 
@@ -112,8 +112,7 @@ def create_tables(database: Database) -> None:
             raise StoreError(f"{database.file.parent} cannot be made: {error.strerror}; give another path.") from None
 
     def work(connection: Connection) -> None:
-        if connection.dialect.name == "postgresql":
-            connection.execute(select(func.pg_advisory_xact_lock(CREATING)))
+        keep_others_out(connection, CREATING)
         if revision_of(connection) is None:
             if others := sorted(metadata.tables.keys() & set(inspect(connection).get_table_names())):
                 raise StoreError(

@@ -12,7 +12,7 @@ from gfnmat.campaign.records import UNLIMITED, Answer, Choice, Limits, Measureme
 from gfnmat.campaign.store import issuing, telling
 from gfnmat.campaign.store.checkpoints import checkpoints_of
 from gfnmat.campaign.store.columns import Told, read_told
-from gfnmat.campaign.store.database import Database
+from gfnmat.campaign.store.database import Database, keep_others_out
 from gfnmat.campaign.store.ledger import Balance, RunningBalance
 from gfnmat.campaign.store.opening import create_tables, require_readable
 from gfnmat.campaign.store.rows import answer, round_record, select_answers, select_suggestions, suggestion
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 Check = Callable[[Mapping[str, Any]], None]
 IN_ONE_QUERY = 10_000
+STARTING = 0x67666E6D  # any number that is always the same
 
 
 class SqlStore:
@@ -218,19 +219,15 @@ class SqlStore:
 
     def names(self) -> list[str]:
         """Of all campaigns here, in the order in which they were started."""
-        if not require_readable(self._database):
-            return []
         query = select(campaigns.c.name).order_by(campaigns.c.id)
-        return self._database.read(lambda connection: list(connection.execute(query).scalars()))
+        return self._read_store(lambda connection: list(connection.execute(query).scalars())) or []
 
     def campaigns_of(self, numbers: Sequence[int]) -> dict[int, str]:
         """Of numbers that were issued here, the name of the campaign that each is of."""
         row = suggestions.c
         query = select(row.id, campaigns.c.name).join(campaigns, row.campaign_id == campaigns.c.id)
-        if not require_readable(self._database):
-            return {}
         named = query.where(row.id.in_(numbers))
-        return self._database.read(lambda connection: dict(connection.execute(named).tuples().all()))
+        return self._read_store(lambda connection: dict(connection.execute(named).tuples().all())) or {}
 
     def rounds(self) -> list[RoundRecord]:
         """The rounds planned so far, in order."""
@@ -279,9 +276,13 @@ class SqlStore:
             assert self._number is not None
             return work(connection, self._number)
 
+        return self._read_store(run)
+
+    def _read_store(self, work: Callable[[Connection], Result]) -> Result | None:
+        """What work reads of all campaigns; None while there is no store."""
         if self._number is None and not require_readable(self._database):
             return None
-        return self._database.read(run)
+        return self._database.read(work)
 
     def _read_all(self, query: Callable[[int], Select[Any]], of: Callable[[Any], Result]) -> list[Result]:
         return self._read(lambda connection, mine: [of(row) for row in connection.execute(query(mine))]) or []
@@ -306,6 +307,7 @@ class SqlStore:
         create_tables(self._database)
 
         def work(connection: Connection) -> None:
+            keep_others_out(connection, STARTING)
             kept = self._find(connection)
             if kept is None:
                 self._number = connection.execute(
@@ -324,17 +326,7 @@ class SqlStore:
                     )
                 )
 
-        self._database.write(lambda connection: _alone(connection, work))
-
-
-def _alone(connection: Connection, work: Callable[[Connection], None]) -> None:
-    """Does work while no other process starts a campaign or keeps a file."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(STARTING)))
-    work(connection)
-
-
-STARTING = 0x67666E6D  # any number that is always the same
+        self._database.write(work)
 
 
 def _of(table: Any, campaign: int | None) -> Any:
