@@ -101,7 +101,7 @@ class Campaign:
             self._ladder,
             self._store,
             self._memory,
-            Executors.of(self.config, here=self._ladder.ask),
+            Executors(self.config, here=self._ladder.ask),
             progress,
         )
         return self._loop.run() + failures_in_words(self._history())
@@ -122,7 +122,7 @@ class Campaign:
         """
         if n < 1:
             raise ValueError(f"n is {n}; ask for at least one suggestion.")
-        by_hand = [rung for rung in range(len(self._fidelity_names)) if self._ladder.is_by_hand(rung)]
+        by_hand = self._ladder.by_hand
         asked = self.problem.rung(fidelity) if fidelity is not None else by_hand[0] if len(by_hand) == 1 else None
         issued: list[Suggestion] = []
         while len(issued) < n:

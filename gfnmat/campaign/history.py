@@ -28,7 +28,7 @@ class History:
     suggestions: Sequence[Suggestion]
     measurements: Sequence[Measurement]
 
-    @property
+    @cached_property
     def answered(self) -> list[Measurement]:
         """The measurements with values."""
         return [m for m in self.measurements if m.answer.status == "done"]
@@ -71,7 +71,7 @@ class History:
         keep = self.goals.non_dominated(self.goals.utilities(self.values(feasible)))
         return [m for m, kept in zip(feasible, keep, strict=True) if bool(kept)]
 
-    @property
+    @cached_property
     def outstanding(self) -> list[Suggestion]:
         """What was issued and has not come back."""
         told = {m.suggestion.id for m in self.measurements}

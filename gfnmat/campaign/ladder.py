@@ -52,9 +52,15 @@ class Ladder:
         """What a rung's oracle answers, and what follows from the formula."""
         return tuple(dict.fromkeys([*self._oracles[rung].properties, *self._by_formula.names]))
 
-    def is_by_hand(self, rung: int) -> bool:
-        """Whether a person answers at a rung, whom the loop has to wait for."""
-        return isinstance(self._oracles[rung], Laboratory)
+    @cached_property
+    def by_hand(self) -> tuple[int, ...]:
+        """The rungs at which a person answers, whom the loop has to wait for."""
+        return tuple(rung for rung, oracle in enumerate(self._oracles) if isinstance(oracle, Laboratory))
+
+    @cached_property
+    def by_machine(self) -> tuple[int, ...]:
+        """The rungs at which the loop evaluates itself."""
+        return tuple(rung for rung in range(len(self._oracles)) if rung not in self.by_hand)
 
     @cached_property
     def all_properties(self) -> tuple[str, ...]:

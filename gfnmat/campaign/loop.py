@@ -73,7 +73,7 @@ class Loop:
         self._executors = executors
         self._listener = listener
         self._names = [fidelity.name for fidelity in config.fidelities]
-        workers = {rung: executors.workers(rung) for rung in range(len(self._names)) if not ladder.is_by_hand(rung)}
+        workers = {rung: executors.workers(rung) for rung in ladder.by_machine}
         self._is_asynchronous = any(count > 1 for count in workers.values())
         self._pace = Pace(workers, config.acquisition.batch_size)
         self._who = owner.take_up()
@@ -150,7 +150,7 @@ class Loop:
             history = self._memory.history()
             if moved:
                 self._report("evaluate", history)
-            ours = [s for s in history.outstanding if not (s.asked or self._ladder.is_by_hand(s.choice.rung))]
+            ours = [s for s in history.outstanding if not s.asked and s.choice.rung in self._ladder.by_machine]
             if not ours and self._planning is None:
                 if (reason := self._ended(history)) is not None:
                     return reason
@@ -228,7 +228,7 @@ class Loop:
             plan.record.round,
             asked=False,
             limits=limits,
-            by_hand=[rung for rung in range(len(self._names)) if self._ladder.is_by_hand(rung)],
+            by_hand=self._ladder.by_hand,
         )
         if issued:
             self._round = issued[0].round
@@ -237,7 +237,7 @@ class Loop:
 
     def _awaited_in_words(self, history: History) -> str | None:
         """What the loop issued to a person, without whom it does not know how to go on; None if there is none."""
-        awaited = [s.choice.rung for s in history.outstanding if not s.asked and self._ladder.is_by_hand(s.choice.rung)]
+        awaited = [s.choice.rung for s in history.outstanding if not s.asked and s.choice.rung in self._ladder.by_hand]
         if not awaited:
             return None
         named = ", ".join(f"{awaited.count(rung)} of {self._names[rung]}" for rung in sorted(set(awaited)))

@@ -14,7 +14,7 @@ FILES = sorted([*EXPERIMENTS.glob("*.yaml"), *EXPERIMENTS.glob("executors/*.yaml
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_campaign_file_is_valid_and_so_are_its_executors(path: Path) -> None:
     config = load(path)
-    with Executors.of(config, here=lambda rung, materials: []) as executors:
+    with Executors(config, here=lambda rung, materials: []) as executors:
         assert all(executors.workers(rung) >= 1 for rung in range(len(config.fidelities)))
 
 

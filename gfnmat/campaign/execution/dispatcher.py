@@ -103,7 +103,7 @@ class Dispatcher:
         Args:
             may_go_on: asked before each.
         """
-        rungs = [rung for rung in range(len(self._ladder.problem.fidelities)) if not self._ladder.is_by_hand(rung)]
+        rungs = self._ladder.by_machine
         here = [rung for rung in rungs if self._executors.is_inline(rung)]
         started = False
         for rung in rungs:

@@ -29,6 +29,13 @@ class Executors:
     """The executor of each rung, started when it is first used; leaving its context ends them all.
 
     Whatever exception a future has is the machine's fault: `failures.failure_of` says it in a sentence.
+
+    Args:
+        config: says which there are.
+        here: evaluates in this process, what no other executor is for: the ladder's own oracles.
+
+    Raises:
+        ConfigError: Parsl is asked for and is not installed, or refuses its options.
     """
 
     def __init__(self, config: CampaignConfig, here: Here) -> None:
@@ -38,19 +45,6 @@ class Executors:
         self._specs: dict[int, bytes] = {}
         self._parsl: ParslExecutors | None = None
         self._require_parsl_as_said()
-
-    @classmethod
-    def of(cls, config: CampaignConfig, here: Here) -> Self:
-        """The executors that a campaign file describes.
-
-        Args:
-            config: says which there are.
-            here: evaluates in this process, what no other executor is for: the ladder's own oracles.
-
-        Raises:
-            ConfigError: Parsl is asked for and is not installed, or refuses its options.
-        """
-        return cls(config, here)
 
     def is_inline(self, rung: int) -> bool:
         """Whether this process evaluates, so that `submit` returns when it is done."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
@@ -83,7 +83,7 @@ def insert_suggestions(
     connection: Connection,
     campaign: int,
     chosen: Sequence[Choice],
-    fidelities: Sequence[str],
+    fidelities: Sequence[str] | Mapping[int, str],
     origin: Origin,
     round_number: int,
     token: str,

@@ -98,10 +98,9 @@ def _suggested(connection: Connection, campaign: int, place: int | Replicate, to
         why=f"told as replicate {place.number} of id {number}",
         replicate=place.number,
     )
-    known = {design.key: design.id}
-    rung_names = [row.fidelity] * (row.rung + 1)
+    known, names = {design.key: design.id}, {row.rung: row.fidelity}
     (further,) = insert_suggestions(
-        connection, campaign, [choice], rung_names, "asked", count_rounds(connection, campaign), token, known
+        connection, campaign, [choice], names, "asked", count_rounds(connection, campaign), token, known
     )
     issued = _row(connection, further.id)
     assert issued is not None

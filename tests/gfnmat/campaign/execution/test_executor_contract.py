@@ -137,7 +137,7 @@ class TestParsl(ExecutorContract):
             }
         )
         cloudpickle.register_pickle_by_value(work)  # the folder of the tests is not where Parsl's workers look
-        with Executors.of(config, lambda rung, materials: []) as executors:
+        with Executors(config, lambda rung, materials: []) as executors:
             yield executors
         cloudpickle.unregister_pickle_by_value(work)
 

@@ -41,7 +41,7 @@ def here(rung: int, materials: Sequence[Any]) -> list[Evaluation]:
 
 
 def test_what_is_not_named_is_evaluated_here() -> None:
-    with Executors.of(campaign({}), here) as executors:
+    with Executors(campaign({}), here) as executors:
         assert executors.is_inline(0)
         assert (executors.workers(0), executors.batch(0)) == (1, 8)
         (answer,) = executors.submit(1, [NACL]).result()
@@ -52,13 +52,13 @@ def test_what_is_wrong_here_is_in_the_future() -> None:
     def failing(rung: int, materials: Sequence[Any]) -> list[Evaluation]:
         raise OSError("disk full")
 
-    with Executors.of(campaign({}), failing) as executors:
+    with Executors(campaign({}), failing) as executors:
         assert failure_of(executors.submit(0, [NACL]).exception() or KeyError()) == "OSError: disk full"
 
 
 def test_processes_ask_the_oracle_of_the_rung() -> None:
     config = campaign({"single point": {"kind": "processes", "workers": 2, "batch": 3, "seconds": 5}})
-    with Executors.of(config, here) as executors:
+    with Executors(config, here) as executors:
         assert not executors.is_inline(1)
         assert executors.is_inline(0)
         assert (executors.workers(1), executors.batch(1)) == (2, 3)
@@ -73,7 +73,7 @@ def test_processes_ask_the_oracle_of_the_rung() -> None:
 
 def test_the_time_limit_is_of_one_material() -> None:
     config = campaign({"single point": {"kind": "processes", "seconds": 0.2}})
-    with Executors.of(config, here) as executors:
+    with Executors(config, here) as executors:
         reason = executors.submit(1, [Composition("Ne"), NACL]).exception(PATIENCE)
         assert isinstance(reason, TimeoutError)
         assert "no answer within 0.4 s" in failure_of(reason)
@@ -82,7 +82,7 @@ def test_the_time_limit_is_of_one_material() -> None:
 @pytest.mark.parametrize("limits", [{}, {"seconds": 2.0, "memory": 1}])
 def test_an_executor_of_the_users_own(limits: dict[str, float]) -> None:
     said = {"kind": "python", "factory": "execution_work:dask_executor", "arguments": {"threads": 2}, **limits}
-    with Executors.of(campaign({"single point": said}), here) as executors:
+    with Executors(campaign({"single point": said}), here) as executors:
         assert executors.submit(1, [NACL]).result(PATIENCE)[0].values == {"density": 2.0}
         if limits:
             hung, deadly = executors.submit(1, [Composition("Ne")]), executors.submit(1, [Composition("He")])
@@ -102,7 +102,7 @@ def test_an_executor_of_the_users_own(limits: dict[str, float]) -> None:
 )
 def test_a_factory_that_is_none_is_named(factory: str, reason: str) -> None:
     config = campaign({"estimate": {"kind": "python", "factory": factory}})
-    with Executors.of(config, here) as executors, pytest.raises(ConfigError, match=reason) as refused:
+    with Executors(config, here) as executors, pytest.raises(ConfigError, match=reason) as refused:
         executors.submit(0, [NACL])
     assert "execution: executors: estimate" in str(refused.value)
 
@@ -110,7 +110,7 @@ def test_a_factory_that_is_none_is_named(factory: str, reason: str) -> None:
 def test_leaving_by_an_exception_ends_all_at_once() -> None:
     config = campaign({"single point": {"kind": "processes", "workers": 2}})
     futures = []
-    with suppress(KeyboardInterrupt), Executors.of(config, here) as executors:
+    with suppress(KeyboardInterrupt), Executors(config, here) as executors:
         futures += [executors.submit(1, [Composition("Ne")]) for _ in range(4)]
         raise KeyboardInterrupt
     assert len(futures) == 4
@@ -120,7 +120,7 @@ def test_leaving_by_an_exception_ends_all_at_once() -> None:
 def test_parsl_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "parsl", None)
     with pytest.raises(ConfigError, match=r"pip install 'gfnmat\[parsl\]'"):
-        Executors.of(campaign({"estimate": {"kind": "parsl"}}), here)
+        Executors(campaign({"estimate": {"kind": "parsl"}}), here)
 
 
 def test_the_oracle_here_is_the_ladders(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_the_oracle_here_is_the_ladders(tmp_path: Path) -> None:
         asked.append(rung)
         return here(rung, materials)
 
-    with Executors.of(campaign({"estimate": {"kind": "inline", "batch": 2}}, tmp_path), counted) as executors:
+    with Executors(campaign({"estimate": {"kind": "inline", "batch": 2}}, tmp_path), counted) as executors:
         executors.submit(0, [NACL])
         assert executors.batch(0) == 2
     assert asked == [0]
