@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gfnmat.lazy import loads
 
 if TYPE_CHECKING:
     from gfnmat.campaign.campaign import Campaign
@@ -23,10 +24,5 @@ _HOMES = {
     "GFlowNet": "gfnmat.flow.gflownet",
     "TableSpace": "gfnmat.space.table.space",
 }
-
-
-def __getattr__(name: str) -> Any:
-    """Loads a public name when it is first asked for: torch takes seconds, and `gfnmat --help` must not wait."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'gfnmat' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = loads(__name__, _HOMES)
+"""Loads a public name when it is first asked for: torch takes seconds, and `gfnmat --help` must not wait."""

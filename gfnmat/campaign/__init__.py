@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gfnmat.lazy import loads
 
 if TYPE_CHECKING:
     from gfnmat.campaign.campaign import Campaign
@@ -16,10 +17,5 @@ _HOMES = {
     "Progress": "gfnmat.campaign.progress",
     "Status": "gfnmat.campaign.progress",
 }
-
-
-def __getattr__(name: str) -> Any:
-    """Loads a public name when it is first asked for: a worker needs neither the store nor torch."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'gfnmat.campaign' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = loads(__name__, _HOMES)
+"""Loads a public name when it is first asked for: a worker needs neither the store nor torch."""

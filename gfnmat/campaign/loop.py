@@ -77,9 +77,7 @@ class Loop:
         self._is_asynchronous = any(count > 1 for count in workers.values())
         self._pace = Pace(workers, config.acquisition.batch_size)
         self._who = owner.take_up()
-        self._dispatcher = Dispatcher(
-            ladder, store, memory, executors, config.execution, self._who, self._pace.evaluated
-        )
+        self._dispatcher = Dispatcher(ladder, store, memory, executors, config.execution, self._who, self._pace)
         self._planning: Future[Plan] | None = None
         self._planned_from = -1
         self._picked: set[int] = set()

@@ -13,6 +13,7 @@ from gfnmat.campaign.duplicates import compared
 from gfnmat.campaign.evaluation import EvaluationError, Streaks
 from gfnmat.campaign.execution.executors import Executors
 from gfnmat.campaign.execution.failures import failure_of
+from gfnmat.campaign.execution.pace import Pace
 from gfnmat.campaign.ladder import Ladder
 from gfnmat.campaign.memory import Memory
 from gfnmat.campaign.records import Answer, Replicate, Suggestion
@@ -58,7 +59,7 @@ class Dispatcher:
         executors: where evaluations run.
         settings: attempts, backoff and lease.
         who: owner of the leases.
-        evaluated: told the rung and the seconds an evaluation took.
+        pace: told how long evaluations take.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Dispatcher:
         executors: Executors,
         settings: ExecutionConfig,
         who: str,
-        evaluated: Callable[[int, float], None],
+        pace: Pace,
     ) -> None:
         self._ladder = ladder
         self._store = store
@@ -77,12 +78,11 @@ class Dispatcher:
         self._executors = executors
         self._settings = settings
         self._who = who
-        self._evaluated = evaluated
+        self._pace = pace
         self._streaks = Streaks([fidelity.name for fidelity in ladder.problem.fidelities])
         self._running: dict[Future[list[Evaluation]], Task] = {}
         self._here: Task | None = None
         self._resting: dict[int, float] = {}
-        self._seconds: dict[int, float] = {}
 
     @property
     def is_busy(self) -> bool:
@@ -116,7 +116,8 @@ class Dispatcher:
         most = self._executors.batch(rung)
         if not self._executors.is_inline(rung) or not self._running:
             return most
-        return max(1, min(most, int(MOMENT / self._seconds[rung]))) if self._seconds.get(rung) else 1
+        seconds = self._pace.seconds(rung)
+        return max(1, min(most, int(MOMENT / seconds))) if seconds else 1
 
     def _room(self, rung: int) -> bool:
         return sum(task.rung == rung for task in self._running.values()) < self._executors.workers(rung)
@@ -190,8 +191,7 @@ class Dispatcher:
         except EvaluationError:
             self._store.release(self._who, task.numbers, counted=False)
             raise
-        self._seconds[task.rung] = seconds
-        self._evaluated(task.rung, seconds)
+        self._pace.evaluated(task.rung, seconds)
         again = [
             suggestion
             for suggestion in task.batch

@@ -33,6 +33,10 @@ class Pace:
         mean = self._evaluation.get(rung, seconds)
         self._evaluation[rung] = mean + WEIGHT * (seconds - mean)
 
+    def seconds(self, rung: int) -> float | None:
+        """How long the evaluation of one material takes at a rung; None while nothing is known."""
+        return self._evaluation.get(rung)
+
     def is_due(self, waiting: Mapping[int, int], picked: Collection[int]) -> bool:
         """Whether some rung that was picked last will have nothing to do before another plan is ready.
 
