@@ -6,36 +6,28 @@ import json
 from pathlib import Path
 from typing import Any
 
-ORACLES = '''
-"""Properties that cost nothing; what is asked is appended to the file that ASKED names."""
+from tests.gfnmat.campaign.small import ORACLES, content_of
+
+NOTING = """
 import os, time
 
 def note(fidelity, materials):
+    # what is asked is appended to the file that ASKED names
     if (name := os.environ.get("ASKED")) is not None:
         file = os.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         for material in materials:
-            os.write(file, f"{fidelity} {material.reduced_formula}\\\\n".encode())
+            os.write(file, f"{fidelity} {material.reduced_formula}\\n".encode())
         os.close(file)
         time.sleep(0.01)
 
-def stiffness(materials):
-    note("real", materials)
-    answers = []
-    for material in materials:
-        x = {str(e): material.get_atomic_fraction(e) for e in material}
-        if "S" in x:
-            answers.append(ValueError("sulphides melt"))
-        else:
-            answers.append({
-                "bulk_modulus": 400 * x.get("N", 0) + 250 * x.get("O", 0) + 30,
-                "density": 2 + 5 * x.get("Ti", 0) + x.get("Al", 0),
-            })
-    return answers
+def noting(fidelity, function):
+    def noted(materials):
+        note(fidelity, materials)
+        return function(materials)
+    return noted
 
-def hint(materials):
-    note("hint", materials)
-    return [{"bulk_modulus": 200 * m.get_atomic_fraction("N") + 90 * m.get_atomic_fraction("O")} for m in materials]
-'''
+stiffness, hint = noting("real", stiffness), noting("hint", hint)
+"""
 
 WORK = """
 import json, os, sys, torch
@@ -56,31 +48,13 @@ def work(url, say):
 def content_in(folder: Path, **changes: Any) -> dict[str, Any]:
     """The content of the campaign file, whose oracles are put in a folder; keywords replace parts of it."""
     module = f"noting_oracles_{abs(hash(str(folder)))}"
-    (folder / f"{module}.py").write_text(ORACLES.replace("\\\\n", "\\n"))
-    rungs = [("hint", 0.1), ("real", 1)]
-    functions = {"hint": "hint", "real": "stiffness"}
-    return {
-        "name": "small",
-        "space": {"elements": ["Li", "Mg", "Al", "Ti", "N", "O", "S"], "n_elements": [2, 3], "n_atoms": [2, 7]},
-        "objectives": [
-            {"property": "bulk_modulus", "goal": "maximize"},
-            {"property": "density", "goal": "minimize"},
-        ],
-        "fidelities": [
-            {
-                "name": name,
-                "oracle": "python",
-                "function": f"{module}:{functions[name]}",
-                "cost": cost,
-                "path": str(folder),
-            }
-            for name, cost in rungs
-        ],
+    (folder / f"{module}.py").write_text(ORACLES + NOTING)
+    settings = {
         "proposer": {"pool": 50, "trajectories": 64},
         "acquisition": {"batch_size": 4},
         "budget": {"cost": 12, "rounds": 4},
-        **changes,
     }
+    return content_of(module, folder, **{**settings, **changes})
 
 
 def program(content: dict[str, Any], folder: Path) -> str:

@@ -18,7 +18,7 @@ from gfnmat.campaign.store.ledger import Balance
 from gfnmat.campaign.store.opening import VERSION_TABLE, alembic_config, create_tables, upgrade
 from gfnmat.campaign.store.schema import REVISION, metadata
 from gfnmat.campaign.store.sql_store import SqlStore
-from tests.gfnmat.campaign.store.contract import IDENTITY, LADDER, choice
+from tests.gfnmat.campaign.store.opened import IDENTITY, LADDER, choice
 from tests.servers.postgresql import PostgresCluster
 
 SCHEMA_4 = Path(__file__).with_name("schema_4.sql").read_text()
